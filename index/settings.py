@@ -1,0 +1,46 @@
+"""What the engine can be told; read nowhere but at the edge, frozen, passed down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field
+
+PACKAGED_MODEL = "all-MiniLM-L6-v2"
+
+
+class IndexSettings(BaseModel):
+    """Settings of the engine. Constructing it reads no environment and no file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("article-bot", appauthor=False),
+        description="Folder for the catalogue and the index. Default: the platform's data folder.",
+    )
+    model: str = Field(
+        default=PACKAGED_MODEL,
+        min_length=1,
+        description="Embedding model: the packaged all-MiniLM-L6-v2, or any"
+        " sentence-transformers name or folder.",
+    )
+    threshold: float = Field(
+        default=0.5,  # replaced by the fitted figure
+        ge=0,
+        le=1,
+        description="Confidence below which the answer is `the article does not say`."
+        " 0 never declines.",
+    )
+    max_question_chars: int = Field(
+        default=1000, ge=1, description="Longest question accepted, in characters."
+    )
+    max_article_mb: float = Field(
+        default=10, gt=0, description="Largest article accepted, in megabytes."
+    )
+    threads: int = Field(
+        default=1,
+        ge=1,
+        description="CPU threads of the model. Threads times processes should not"
+        " exceed the cores.",
+    )

@@ -1,0 +1,215 @@
+"""The values that flow through the engine.
+
+Frozen, slotted, and built from the standard library alone, so that every other
+module may import them and none of them can be changed behind a reader's back.
+
+All offsets count Unicode code points of an article's text *as stored*, half open:
+``article_text[start:end]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose articles: the first, required argument of every read and write.
+
+    One server's articles can never answer in another, because no call can leave
+    the scope out. A question reads its own scope and the shared one.
+    """
+
+    key: str
+
+    @classmethod
+    def guild(cls, guild_id: int) -> Self:
+        return cls(f"guild:{int(guild_id)}")
+
+    @classmethod
+    def direct(cls, user_id: int) -> Self:
+        return cls(f"direct:{int(user_id)}")
+
+    @classmethod
+    def local(cls) -> Self:
+        """The terminal's own articles."""
+        return cls("local")
+
+    @classmethod
+    def shared(cls) -> Self:
+        """The operator's articles, readable everywhere."""
+        return cls("shared")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``local``, ``shared``, ``guild:ID`` or ``direct:ID``; ValueError otherwise."""
+        kind, _, number = text.partition(":")
+        if text in {"local", "shared"} or (
+            kind in {"guild", "direct"} and number.isascii() and number.isdigit()
+        ):
+            return cls(text)
+        msg = f"{text!r} is no scope: write local, shared, guild:ID or direct:ID"
+        raise ValueError(msg)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a source holds, before it is in any library.
+
+    ``headings`` are the spans of titles and section headings in ``text``: they give
+    context, but a heading is no sentence and never the quote.
+    """
+
+    title: str
+    text: str
+    source: str
+    media_type: str
+    headings: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One stored article; ``version`` rises with every change of its text."""
+
+    scope: Scope
+    id: int
+    version: int
+    title: str
+    source: str
+    media_type: str
+    content_hash: str
+    characters: int
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, or a heading, of one article; ``paragraph`` counts from 0."""
+
+    start: int
+    end: int
+    paragraph: int
+    is_heading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of sentences as it is shown: ``text == article_text[start:end]``."""
+
+    scope: Scope
+    article_id: int
+    version: int
+    article: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found. ``score`` is the fused score, 0..1, higher is better."""
+
+    passage: Passage
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence of an article, byte for byte, and where it stands.
+
+    ``paragraph`` counts from 1, ``paragraphs`` is how many the article has.
+    """
+
+    scope: Scope
+    article_id: int
+    version: int
+    article: str
+    source: str
+    start: int
+    end: int
+    text: str
+    paragraph: int
+    paragraphs: int
+
+
+class Kind(StrEnum):
+    """What sort of answer it is; only SPAN promises one sentence with the answer inside it."""
+
+    SPAN = "span"
+    SENTENCES = "sentences"
+    LIST = "list"
+    SUMMARY = "summary"
+    ABOUT = "about"
+    CHAT = "chat"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of the same conversation and what was answered."""
+
+    question: str
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one question.
+
+    ``text``, ``start`` and ``end`` are the answer and its place in the article of the
+    first quote, and are None when the article does not say. ``confidence`` is the
+    calibrated probability (0..1) that the quote answers the question; it stays when
+    the bot declines. ``passages`` are the nearest ones, best first.
+    """
+
+    question: str
+    kind: Kind
+    confidence: float
+    threshold: float
+    elapsed_ms: float
+    text: str | None = None
+    start: int | None = None
+    end: int | None = None
+    quotes: tuple[Quote, ...] = ()
+    passages: tuple[Hit, ...] = ()
+
+    @property
+    def answered(self) -> bool:
+        return self.text is not None
+
+    @property
+    def quote(self) -> Quote | None:
+        return self.quotes[0] if self.quotes else None
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexReport:
+    """What one re-index did. ``embedded`` counts texts sent to the model, ``reused`` those cached."""
+
+    scope: Scope
+    generation: str
+    articles: int
+    passages: int
+    embedded: int
+    reused: int
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What a check of one scope found; ``problems`` is empty when all is well."""
+
+    scope: Scope
+    articles: int
+    generation: str | None
+    problems: tuple[str, ...]
