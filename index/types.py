@@ -9,10 +9,14 @@ All offsets count Unicode code points of an article's text *as stored*, half ope
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
+
+Progress = Callable[[str, int, int], None]
+"""Told of work under way: the stage, how much of it is done, of how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ReindexReport:
-    """What one re-index did. ``embedded`` counts texts sent to the model, ``reused`` those cached."""
+    """What one re-index did.
+
+    ``embedded`` counts the texts that went to the model, ``reused`` those in the cache.
+    """
 
     scope: Scope
     generation: str

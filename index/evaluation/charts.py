@@ -1,0 +1,92 @@
+"""Draws an evaluation: risk against coverage, and how long answers took."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import BadInput, OperatorError
+from index.evaluation.outcome import Asked, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from index.evaluation.asking import Evaluation
+
+Floats = NDArray[np.float64]
+
+
+def plot(evaluation: Evaluation, path: str | Path) -> None:
+    """Write a picture; the ending of ``path`` chooses the format (.png, .svg, .pdf).
+
+    OperatorError when matplotlib is missing, BadInput when the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure as Picture  # noqa: PLC0415 - optional and heavy
+    except ImportError as error:
+        raise OperatorError(
+            "Drawing needs matplotlib, which is not installed: pip install 'article-bot[plot]'."
+        ) from error
+    picture = Picture(figsize=(11, 4.5), layout="constrained")
+    left, right = picture.subplots(1, 2)
+    _draw_risk(left, evaluation)
+    _draw_latency(right, evaluation)
+    try:
+        picture.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"The plot cannot be written to {path}: {error}.") from error
+
+
+def risk_by_coverage(outcomes: Sequence[Outcome]) -> tuple[Floats, Floats]:
+    """Coverage and risk as the threshold falls, most confident answer first.
+
+    Coverage is the share of questions answered; risk the share of those whose quote holds
+    no gold answer. Questions of equal confidence enter together: no threshold splits them.
+    """
+    ordered = sorted(outcomes, key=lambda outcome: -outcome.confidence)
+    confidence = np.array([outcome.confidence for outcome in ordered])
+    missed = np.cumsum([not outcome.hit for outcome in ordered])
+    answered = np.arange(1, len(ordered) + 1)
+    last_of_its_kind = np.append(confidence[1:] != confidence[:-1], True)[: len(ordered)]
+    coverage, risk = answered / max(len(ordered), 1), missed / answered
+    return coverage[last_of_its_kind], risk[last_of_its_kind]
+
+
+def _draw_risk(axes: Any, evaluation: Evaluation) -> None:
+    answerable = [o for o in evaluation.outcomes if o.asked is Asked.ANSWERABLE]
+    own = [o for o in evaluation.outcomes if o.asked is not Asked.OFF_TOPIC]
+    curves = [("answerable questions", answerable)]
+    if len(own) > len(answerable):
+        curves.append(("with unanswerable ones", own))
+    for label, outcomes in curves:
+        coverage, risk = risk_by_coverage(outcomes)
+        axes.plot(coverage, risk, label=label)
+        answered = sum(o.quotes > 0 and o.confidence >= evaluation.threshold for o in outcomes)
+        if answered:
+            share = answered / len(outcomes)
+            axes.plot(
+                share, np.interp(share, coverage, risk), "o", color=axes.lines[-1].get_color()
+            )
+    axes.set(
+        title=f"Risk against coverage (dot: threshold {evaluation.threshold:.2f})",
+        xlabel="coverage: share of questions answered",
+        ylabel="risk: share of those quoted wrongly",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+
+
+def _draw_latency(axes: Any, evaluation: Evaluation) -> None:
+    elapsed = [outcome.elapsed_ms for outcome in evaluation.outcomes if not outcome.refused]
+    if elapsed:
+        axes.hist(elapsed, bins=60)
+        for percent, style in ((50, "--"), (95, ":")):
+            value = float(np.percentile(elapsed, percent))
+            axes.axvline(value, linestyle=style, color="black", label=f"p{percent} {value:.1f} ms")
+        axes.legend()
+    axes.set(title="Time to an answer", xlabel="milliseconds", ylabel="questions")

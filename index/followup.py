@@ -1,0 +1,126 @@
+"""Does a turn lean on the one before it? Pure; decides only whether history is looked at.
+
+A turn leans when it names somebody or something that stands outside of it: by a pronoun
+without an antecedent ("When did they disband?"), by words that compare with what was said
+("Who else?", "any other deals"), or by leaving out what it is about ("Why?", "And in
+2020?"). Definite descriptions ("the band") are not counted: an article has one of each.
+"""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+
+_PERSONAL = frozenset(
+    [
+        *("he", "him", "his", "she", "her", "hers", "they", "them", "their", "theirs", "himself"),
+        *("herself", "themselves", "he's", "she's", "they're", "he'd", "she'd"),
+        *("they'd", "they've"),
+    ]
+)
+_NEUTER = frozenset(("it", "its", "itself", "it's"))
+# These follow what they stand for within one clause: "What do combs do for their owners?".
+_POSSESSIVE = frozenset(("its", "their", "theirs", "itself", "themselves", "himself", "herself"))
+# These open a second clause, and its pronoun stands for something in the first.
+_SUBORDINATING = frozenset(
+    [
+        *("before", "after", "when", "while", "because", "if", "as", "since", "until", "that"),
+        *("than", "though", "although", "once", "where", "and", "so", "whether"),
+    ]
+)
+_DEMONSTRATIVE = frozenset(("this", "these", "those", "that", "that's"))
+_COMPARING = frozenset(("else", "other", "others", "another", "also", "too", "instead", "besides"))
+_COMPARING_PHRASE = re.compile(
+    r"\b(?:any(?:thing)? more\W*$|tell me more\W*$|the same\W*$|what about|how about|how so|how come\W*$|why not|what happened (?:next|then|after\W*$)"
+    r"|after(?:wards?| that)|before that|since then|until then\W*$|at (?:that|the) time"
+    r"|which ones?\b|the (?:first|second|last|other|former|latter) ones?)\b"
+)
+_OPENING = frozenset(("and", "but", "or", "so", "then", "also", "because"))
+# "It" stands for nothing in "how long does it take to ...", "is it true that ...".
+_EMPTY_IT = re.compile(
+    r"\bit(?:'s)?\s+(?:\w+ly\s+)?(?:(?:be|is|was|been)\s+)?"
+    r"(?:(?:take|takes|took|cost|costs)\b.*\bto\b|mean(?:s|t)?\s+to\b"
+    r"|(?:true|possible|legal|safe|important|necessary|common|likely|hard|easy|difficult|ok|okay"
+    r"|worth|better|best)\b|rain|snow)"
+)
+_QUESTION_WORDS = frozenset(
+    [
+        *("who", "what", "when", "where", "why", "how", "which", "whom", "whose", "much", "many"),
+        *("long", "old", "often", "far", "big", "really", "exactly", "what's"),
+        *("who's", "where's"),
+    ]
+)
+# Words that carry a turn's grammar and not its subject.
+_GRAMMAR = _QUESTION_WORDS | frozenset(
+    [
+        *("a", "an", "the", "is", "are", "was", "were", "be", "been", "do", "does", "did", "has"),
+        *("have", "had", "can", "could", "will", "would", "should", "may", "might", "of", "in"),
+        *("on", "at", "to", "for", "by", "with", "from", "about", "as", "not", "no", "yes"),
+        *("any", "some", "there", "happen", "happened", "happens", "next", "now", "please"),
+        *("you", "me", "i", "tell", "mean", "one", "ones", "more", "first", "anything"),
+        *("something", "anyone", "kind", "thing", "things"),
+    ]
+)
+
+
+def leans(question: str) -> bool:
+    """Whether the turn cannot be understood without the one before it.
+
+    A question that names what it asks about does not lean, even if it also has a pronoun:
+    "Did Jack Ma say he was sorry?".
+    """
+    words = _WORD.findall(question.replace("\u2019", "'"))
+    lower = [word.lower() for word in words]
+    if not lower:
+        return False
+    if lower[0] in _OPENING or _COMPARING_PHRASE.search(question.lower()):
+        return True
+    return _is_fragment(lower) or any(_points_out(words, lower, i) for i in range(len(words)))
+
+
+def _is_fragment(lower: list[str]) -> bool:
+    """ "Why?", "How many?", "In 2020?": nothing but grammar and numbers is left."""
+    return all(word in _GRAMMAR or word.isdigit() for word in lower)
+
+
+def _points_out(words: list[str], lower: list[str], i: int) -> bool:
+    """Whether the i-th word refers to something that is not in the turn before it."""
+    word = lower[i]
+    if word in _PERSONAL or word in _NEUTER:
+        is_empty = word in {"it", "it's"} and _EMPTY_IT.match(" ".join(lower[i:]))
+        return not (is_empty or _has_name(words[:i]) or _has_noun(lower, i))
+    if word in _DEMONSTRATIVE:
+        return _is_pronoun(lower, i)
+    return word in _COMPARING and not _is_idiom(lower, i)
+
+
+def _has_name(words: list[str]) -> bool:
+    """Whether a capital letter after the first word names somebody or something."""
+    return any(word[0].isupper() and word != "I" for word in words[1:])
+
+
+def _has_noun(lower: list[str], i: int) -> bool:
+    """Whether a thing named earlier in the turn is likely what the i-th word stands for."""
+    if lower[i] not in _POSSESSIVE and not _SUBORDINATING.intersection(lower[max(0, i - 3) : i]):
+        return False
+    return not _is_fragment([word for word in lower[:i] if word not in _SUBORDINATING])
+
+
+def _is_pronoun(lower: list[str], i: int) -> bool:
+    """Whether "this" or "that" points back, and is no conjunction ("say that the ...")."""
+    if not lower[i].startswith("that"):
+        return True
+    at_end = i + 1 == len(lower)
+    after_verb = i > 0 and lower[i - 1] in {"is", "was", "did", "does", "do", "are", "were", "had"}
+    after_preposition = i > 0 and lower[i - 1] in {"of", "in", "on", "at", "for", "by", "with"}
+    return at_end or after_verb or after_preposition or lower[i] == "that's"
+
+
+def _is_idiom(lower: list[str], i: int) -> bool:
+    """ "Each other" and "too many" compare with nothing that was said."""
+    if lower[i] == "too":
+        return i + 1 < len(lower)
+    return lower[i] in {"other", "another"} and (
+        (i > 0 and lower[i - 1] in {"each", "one"}) or lower[i + 1 : i + 2] == ["than"]
+    )

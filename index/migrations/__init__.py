@@ -1,0 +1,1 @@
+"""The catalogue's schema, step by step; each step runs in one transaction."""
