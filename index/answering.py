@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from index.confidence import Signals, confidence
 from index.errors import GenerationError
-from index.generation import Generation, IndexedArticle
+from index.generation import Generation, IndexedArticle, Searched
 from index.lexical import tokens
 from index.ranking import Place, fuse, merge_neighbours, within_budget
 from index.reader import Candidate, Reader, ReadingPassage
@@ -26,14 +26,6 @@ CANDIDATES = 256
 BUDGET_CHARS = 2800
 """Characters of the article that are read for one question."""
 _WINDOWS_FOR_COVERAGE = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """An index to search. ``live``: its (article id, version) pairs that count; None: all."""
-
-    generation: Generation
-    live: Collection[tuple[int, int]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +67,12 @@ class Reading:
     start: int
     end: int
     quote: Quote
-    confidence: float
+    signals: Signals
     runs: tuple[Run, ...]
+
+    @property
+    def confidence(self) -> float:
+        return confidence(self.signals)
 
 
 def find(searched: Sequence[Searched], query: Scores, words: Sequence[str]) -> Found:
@@ -102,7 +98,7 @@ def passages(found: Found, text_of: TextOf, *, at_least: int = 1) -> tuple[Run, 
     return tuple(_run(found, members, text_of) for members in merge_neighbours(places))
 
 
-def read(
+def read(  # noqa: PLR0917 - one question, in the order of its journey
     found: Found,
     runs: tuple[Run, ...],
     reader: Reader,
@@ -118,7 +114,7 @@ def read(
     chosen = _sentence_with(found, run, start, end)
     quote = _quote(found, chosen, text_of)
     signals = _signals(found, chosen, quote, words, text_of)
-    return Reading(start, end, quote, confidence(signals), runs)
+    return Reading(start, end, quote, signals, runs)
 
 
 def _place(found: Found, i: int) -> Place:

@@ -110,8 +110,7 @@ class Catalogue:
             with engine.connect() as connection:
                 found = _schema(connection)
             if found != SCHEMA:
-                with FileLock(data_dir / "catalogue.lock", timeout=_LOCK_TIMEOUT_S):
-                    _migrate(engine, path)
+                _upgrade(engine, path)
         return cls(engine)
 
     def close(self) -> None:
@@ -287,7 +286,8 @@ class Catalogue:
         ).one_or_none()
         if row is None:
             raise ArticleNotFound(
-                f"there is no article {article_id} in {scope}; list the articles to see their numbers"
+                f"there is no article {article_id} in {scope};"
+                " list the articles to see their numbers"
             )
         return _article(row)
 
@@ -364,8 +364,8 @@ def mapped(path: object) -> Iterator[None]:
     """Turn the database's and the file system's errors into the engine's."""
     try:
         yield
-    except Timeout as error:
-        raise LibraryBusy(f"another process is upgrading {path}; try again in a moment") from error
+    except Timeout:
+        raise  # an OSError by descent, but the caller knows best what was being waited for
     except sa.exc.DatabaseError as error:
         raise _database_error(path, error) from error
     except OSError as error:
@@ -414,6 +414,15 @@ def _schema(connection: sa.Connection) -> str | None:
         return None
     found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     return found
+
+
+def _upgrade(engine: sa.Engine, path: Path) -> None:
+    """Migrate under a lock, so that two processes that start together do it once."""
+    try:
+        with FileLock(path.with_suffix(".lock"), timeout=_LOCK_TIMEOUT_S):
+            _migrate(engine, path)
+    except Timeout as error:
+        raise LibraryBusy(f"another process is upgrading {path}; try again in a moment") from error
 
 
 def _migrate(engine: sa.Engine, path: Path) -> None:

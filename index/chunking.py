@@ -31,6 +31,9 @@ _BLANK_LINE = re.compile(r"(?:\r\n|[\n\r\u2028])[^\S\n\r]*(?:\r\n|[\n\r\u2028])\
 _LINE = re.compile(r"[^\n\r\u2028]+")
 _BULLET = re.compile(r"\s*(?:[•◦‣▪●○·*+\-\u2013\u2014]\s+)?")
 _LIST_ITEM = re.compile(r"\s*(?:[•◦‣▪●○·*+\-\u2013\u2014]|\(?\d{1,3}[.)])\s")
+_SENTENCE_ENDS = ".!?:)\"'\u2019\u201d"
+_SPACE = re.compile(r"[^\S\n\r]")
+_SENTENCE = re.compile(r"(?s).+?(?:[.!?][\"')\u2019\u201d]*\s+|$)")
 _BREAKS = (re.compile(r"[.;:!?,]\s+"), re.compile(r"\s+"))
 
 
@@ -95,7 +98,7 @@ def _is_hard_wrapped(text: str, lines: list[Span]) -> bool:
     widths = [b - a for a, b in lines[:-1]]
     if max(widths) > 120 or min(widths) < max(widths) / 2:
         return False
-    runs_on = sum(text[b - 1] not in ".!?:\"”'’)" for _, b in lines[:-1])
+    runs_on = sum(text[b - 1] not in _SENTENCE_ENDS for _, b in lines[:-1])
     return runs_on >= len(widths) / 2 and max(widths) >= 40
 
 
@@ -113,11 +116,26 @@ def _sentences(
     text: str, start: int, end: int, count_tokens: CountTokens, max_tokens: int
 ) -> Iterator[Span]:
     at = start
-    for piece in sentencex.segment("en", text[start:end]):
+    for piece in _segment(text[start:end]):
         span = _trim_space(text, at, at + len(piece))
         at += len(piece)
         if span:
             yield from _fit(text, *span, count_tokens, max_tokens)
+
+
+def _segment(paragraph: str) -> list[str]:
+    """Cut a paragraph into sentences, white space and all; the pieces make it up again."""
+    try:
+        # It fails on some white space beyond ASCII; the lengths stay as they are.
+        pieces: list[str] = sentencex.segment("en", _SPACE.sub(" ", paragraph))
+    except BaseException as error:
+        # A panic of its Rust code is no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        pieces = []
+    if sum(map(len, pieces)) != len(paragraph):
+        return _SENTENCE.findall(paragraph)
+    return pieces
 
 
 def _trim_space(text: str, start: int, end: int) -> Span | None:

@@ -66,6 +66,8 @@ class SentenceTransformerEmbedder:
 
     @property
     def fingerprint(self) -> str:
+        if self._name == PACKAGED_MODEL:
+            return f"{PACKAGED_MODEL}@{_SHA256[:12]}"  # known before the model is loaded
         self._model()
         return self._fingerprint
 
@@ -115,7 +117,10 @@ class SentenceTransformerEmbedder:
         # Seconds of imports: only whoever embeds pays them.
         import torch  # noqa: PLC0415
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+        from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
+        # A terminal's progress bars are for its own program to draw.
+        transformers_logging.disable_progress_bar()
         torch.set_num_threads(self._threads)
         try:
             model = SentenceTransformer(str(path), device="cpu")
@@ -125,7 +130,8 @@ class SentenceTransformerEmbedder:
                 f" set MODEL to {PACKAGED_MODEL}, to a sentence-transformers name"
                 " that this machine can download, or to a folder"
             ) from error
-        self._fingerprint = f"{self._name}@{_weights_digest(model)}"
+        if self._name != PACKAGED_MODEL:
+            self._fingerprint = f"{self._name}@{_weights_digest(model)}"
         return model
 
 

@@ -8,11 +8,8 @@ Synchronous, and safe to use from several threads and processes at once.
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
@@ -20,24 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock, Timeout
-
 from index import sources
-from index.answering import Reading, Searched, find, passages, read
-from index.building import Builder, Built
-from index.catalogue import Catalogue, mapped
+from index.answering import Found, Reading, find, passages, read
+from index.catalogue import Catalogue
 from index.embedding import Embedder, SentenceTransformerEmbedder, Vectors
-from index.errors import (
-    ArticleNotFound,
-    DeadlineExceeded,
-    EngineError,
-    GenerationError,
-    LibraryBusy,
-    SourceError,
-)
+from index.errors import ArticleNotFound, DeadlineExceeded, SourceError
 from index.followup import leans
-from index.generation import Generation, GenerationStore, IndexedArticle
+from index.generation import GenerationStore, Searched
 from index.lexical import tokens
+from index.library import Library, silent
 from index.question import check
 from index.reader import Reader, SentencePicker
 from index.settings import PACKAGED_MODEL, IndexSettings
@@ -54,12 +42,9 @@ from index.types import (
     VerifyReport,
 )
 
-log = logging.getLogger(__name__)
-
 _CONFIGURED = "configured:"
 """Marks the source of the article that the settings name, so that naming another replaces it."""
 _BUNDLED = f"{_CONFIGURED}bundled"
-_WRITE_WAIT_S = 30
 _TEXTS_IN_MEMORY = 64
 
 
@@ -77,10 +62,8 @@ class Engine:
         self._catalogue = catalogue
         self._embedder = embedder
         self._reader = reader
-        self._store = GenerationStore(settings.data_dir / "index")
-        self._builder = Builder(catalogue, self._store, embedder)
-        self._loaded: dict[Scope, Generation] = {}
-        self._loading: dict[Scope, threading.Lock] = {}
+        store = GenerationStore(settings.data_dir / "index")
+        self._library = Library(catalogue, store, embedder)
         # A stored version never changes, so its text may be kept as long as there is room.
         self._text = lru_cache(_TEXTS_IN_MEMORY)(catalogue.text)
 
@@ -114,7 +97,7 @@ class Engine:
         """Load the model and the indexes of ``scopes`` now, so that no question waits for it."""
         self._embedder.encode(["warm"])
         for scope in scopes:
-            self._generation(scope)
+            self._library.generation(scope)
 
     # Articles
 
@@ -136,10 +119,10 @@ class Engine:
             LibraryBusy: another process keeps changing this scope.
             StorageError: the disk is full; what was there before stays.
         """
-        notify = progress or _silent
+        notify = progress or silent
         notify("reading", 0, 1)
         document = self._read(source, media_type, title)
-        return self._put(scope, document, notify)
+        return self._library.put(scope, document, notify)
 
     def publish_shared(self, source: str | Path | None = None) -> Article:
         """Make ``source`` (None: the bundled article) the one that the settings name.
@@ -152,7 +135,7 @@ class Engine:
         for article in self.articles(Scope.shared()):
             if article.source.startswith(_CONFIGURED) and article.source != name:
                 self.remove(Scope.shared(), article.id)
-        return self._put(Scope.shared(), document, _silent)
+        return self._library.put(Scope.shared(), document, silent)
 
     def remove(self, scope: Scope, article_id: int) -> Article:
         """Remove an article; no answer comes from it from the next question on.
@@ -160,14 +143,7 @@ class Engine:
         Raises:
             ArticleNotFound: the scope has no such article.
         """
-        article = self._catalogue.remove(scope, article_id)
-        try:
-            with self._writing(scope, _WRITE_WAIT_S):
-                self._builder.build(scope, _silent)
-        except LibraryBusy:
-            # Questions pass over it from now on; the next build leaves it out.
-            log.info("article %d of %s was removed while its index was busy", article_id, scope)
-        return article
+        return self._library.remove(scope, article_id)
 
     def articles(self, scope: Scope) -> list[Article]:
         """The articles of ``scope`` itself, oldest first."""
@@ -182,29 +158,13 @@ class Engine:
         Raises:
             LibraryBusy: this scope is being changed already.
         """
-        started = time.perf_counter()
-        notify = progress or _silent
-        with self._writing(scope, wait_s=0):
-            before = self._indexed(scope)
-            failed = self._refresh(scope, notify)
-            built = self._builder.build(scope, notify)
-        return _report(scope, before, built, failed, time.perf_counter() - started)
+        return self._library.reindex(
+            scope, lambda notify: self._refresh(scope, notify), progress or silent
+        )
 
     def verify(self, scope: Scope) -> VerifyReport:
         """Check the catalogue, and the live generation file by file against it."""
-        problems = self._catalogue.check()
-        name: str | None = None
-        live = {(a.id, a.version) for a in self.articles(scope)}
-        try:
-            name = self._store.current(scope)
-            if name is None and live:
-                problems.append(f"{scope} has articles but no index; re-index it")
-            if name is not None:
-                generation = self._store.load(scope, name, self._embedder.fingerprint)
-                problems += self._mismatches(generation, live)
-        except EngineError as error:
-            problems.append(f"{error}; re-index {scope}")
-        return VerifyReport(scope, len(live), name, tuple(problems))
+        return self._library.verify(scope)
 
     # Questions
 
@@ -236,15 +196,16 @@ class Engine:
             english_only=self._settings.model == PACKAGED_MODEL,
         )
         deadline = _Deadline(deadline_s)
-        searched = self._searched(scope)
+        searched = self._library.searched(scope)
         deadline.check("opening the index")
+        limit = self._settings.threshold if threshold is None else threshold
         readings = _readings(checked.text, history)
         outcomes = []
         for text, vector in zip(readings, self._embedder.encode(readings), strict=True):
             deadline.check("searching")
             outcomes.append(self._outcome(searched, text, vector))
-        best = max(outcomes, key=lambda outcome: outcome.confidence)
-        limit = self._settings.threshold if threshold is None else threshold
+        # The reading with its history counts first, unless only the bare one finds an answer.
+        best = next((o for o in outcomes if o.confidence >= limit), outcomes[0])
         elapsed_ms = (time.perf_counter() - started) * 1000
         return _answer(question, checked.kind, best, limit, elapsed_ms)
 
@@ -255,93 +216,16 @@ class Engine:
             QuestionError, ArticleNotFound: as ``ask`` does.
         """
         text = check(query, max_chars=self._settings.max_question_chars, english_only=False).text
-        searched = self._searched(scope)
+        searched = self._library.searched(scope)
         vector = self._embedder.encode([text])[0]
-        found = find(searched, vector, tokens(text))
+        found = _found(searched, vector, tokens(text))
         return [run.hit for run in passages(found, self._text, at_least=limit)[:limit]]
 
     def _outcome(self, searched: Sequence[Searched], text: str, vector: Vectors) -> Reading:
         words = tokens(text)
-        found = find(searched, vector, words)
+        found = _found(searched, vector, words)
         runs = passages(found, self._text)
         return read(found, runs, self._reader, text, words, self._text)
-
-    def _searched(self, scope: Scope) -> list[Searched]:
-        """The indexes that a question in ``scope`` reads: its own and the shared one."""
-        searched = []
-        for one in dict.fromkeys((scope, Scope.shared())):
-            generation = self._generation(one)
-            if generation is None:
-                continue
-            live = None
-            if generation.manifest.revision != self._catalogue.revision(one):
-                live = {(a.id, a.version) for a in self.articles(one)}
-            if len(generation) and live != set():
-                searched.append(Searched(generation, live))
-        if not searched:
-            raise ArticleNotFound("there is no article to ask yet; add one first")
-        return searched
-
-    def _generation(self, scope: Scope) -> Generation | None:
-        """The live generation, loaded once; None when the scope has no article."""
-        loaded = self._loaded.get(scope)
-        if loaded is not None and loaded.name == self._current(scope):
-            return loaded
-        with self._loading.setdefault(scope, threading.Lock()):
-            generation = self._load(scope)
-            if generation is None:
-                self._loaded.pop(scope, None)
-            else:
-                self._loaded[scope] = generation
-            return generation
-
-    def _load(self, scope: Scope) -> Generation | None:
-        """Load what is published; rebuild it from the catalogue when it does not fit."""
-        generation = self._published(scope)
-        if not self._is_due(scope, generation):
-            return generation
-        try:
-            # Whoever has nothing to read waits; whoever has something does not.
-            with self._writing(scope, wait_s=0 if generation else _WRITE_WAIT_S):
-                generation = self._published(scope)
-                if self._is_due(scope, generation):
-                    log.info("rebuilding the index of %s from the catalogue", scope)
-                    generation = self._builder.build(scope, _silent).generation
-        except LibraryBusy:
-            if generation is None:
-                raise
-        return generation
-
-    def _is_due(self, scope: Scope, generation: Generation | None) -> bool:
-        if generation is None:
-            return bool(self.articles(scope))
-        return generation.manifest.revision != self._catalogue.revision(scope)
-
-    def _published(self, scope: Scope) -> Generation | None:
-        """The published generation; None when there is none that can be used."""
-        name = self._current(scope)
-        loaded = self._loaded.get(scope)
-        if name is None or (loaded is not None and loaded.name == name):
-            return loaded if name else None
-        try:
-            return self._store.load(scope, name, self._embedder.fingerprint)
-        except GenerationError as error:
-            log.warning("the index of %s cannot be used: %s", scope, error)
-            return None
-
-    def _current(self, scope: Scope) -> str | None:
-        try:
-            return self._store.current(scope)
-        except GenerationError as error:
-            log.warning("%s", error)
-            return None
-
-    def _put(self, scope: Scope, document: Document, progress: Progress) -> Article:
-        with self._writing(scope, _WRITE_WAIT_S):
-            article = self._catalogue.put(scope, document)
-            if self._is_due(scope, self._published(scope)):
-                self._builder.build(scope, progress)
-        return article
 
     def _refresh(self, scope: Scope, progress: Progress) -> list[tuple[str, str]]:
         """Read the sources again; (title, reason) of each that cannot be read now."""
@@ -370,36 +254,12 @@ class Engine:
         limit = int(self._settings.max_article_mb * 1_000_000)
         return sources.read(source, media_type=media_type, title=title, max_bytes=limit)
 
-    def _indexed(self, scope: Scope) -> dict[int, IndexedArticle]:
-        generation = self._published(scope)
-        return {a.id: a for a in generation.manifest.articles} if generation else {}
 
-    def _mismatches(self, generation: Generation, live: set[tuple[int, int]]) -> list[str]:
-        problems = []
-        scope, manifest = generation.scope, generation.manifest
-        if {(a.id, a.version) for a in manifest.articles} != live:
-            problems.append(f"the index of {scope} is behind the catalogue; re-index it")
-        for row, article in enumerate(manifest.articles):
-            length = len(self._catalogue.text(scope, article.id, article.version))
-            mine = generation.parts.sentences[generation.parts.sentences["article"] == row]
-            if len(mine) and int(mine["end"].max()) > length:
-                problems.append(f"the index points past the end of {article.title!r}")
-        return problems
-
-    @contextmanager
-    def _writing(self, scope: Scope, wait_s: float) -> Iterator[None]:
-        """Hold the one lock under which a scope's articles and index change."""
-        home = self._store.folder(scope)
-        with mapped(home):
-            home.mkdir(parents=True, exist_ok=True)
-        try:
-            # A lock of its own for each call: threads of one process exclude each other too.
-            with mapped(home), FileLock(home / "lock", timeout=wait_s):
-                yield
-        except Timeout as error:
-            raise LibraryBusy(
-                f"the library of {scope} is being changed already; try again in a moment"
-            ) from error
+def _found(searched: Sequence[Searched], query: Vectors, words: Sequence[str]) -> Found:
+    found = find(searched, query, words)
+    if not len(found):
+        raise ArticleNotFound("there is no article to ask any more; add one first")
+    return found
 
 
 class _Deadline:
@@ -416,18 +276,14 @@ class _Deadline:
             )
 
 
-def _silent(_stage: str, _done: int, _total: int) -> None:
-    return
-
-
 def _is_file(source: str) -> bool:
     return source == _BUNDLED or Path(source.removeprefix(_CONFIGURED)).is_absolute()
 
 
 def _readings(text: str, history: Sequence[Turn]) -> list[str]:
-    """The question as it stands and, when it leans on the last turn, with that turn before it."""
+    """The question as it stands; before that, when it leans on the last turn, both together."""
     if history and leans(text):
-        return [text, f"{history[-1].question} {text}"]
+        return [f"{history[-1].question} {text}", text]
     return [text]
 
 
@@ -457,32 +313,4 @@ def _answer(
         end=reading.end,
         quotes=(quote,),
         passages=hits,
-    )
-
-
-def _report(
-    scope: Scope,
-    before: dict[int, IndexedArticle],
-    built: Built,
-    failed: Sequence[tuple[str, str]],
-    seconds: float,
-) -> ReindexReport:
-    manifest = built.generation.manifest
-    after = {a.id: a for a in manifest.articles}
-    return ReindexReport(
-        scope=scope,
-        generation=built.generation.name,
-        articles=len(after),
-        passages=manifest.sentences,
-        embedded=built.embedded,
-        reused=built.reused,
-        added=tuple(a.title for a in manifest.articles if a.id not in before),
-        changed=tuple(
-            a.title
-            for a in manifest.articles
-            if a.id in before and before[a.id].version != a.version
-        ),
-        removed=tuple(a.title for a in before.values() if a.id not in after),
-        failed=tuple(failed),
-        seconds=seconds,
     )

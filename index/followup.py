@@ -32,9 +32,10 @@ _SUBORDINATING = frozenset(
 _DEMONSTRATIVE = frozenset(("this", "these", "those", "that", "that's"))
 _COMPARING = frozenset(("else", "other", "others", "another", "also", "too", "instead", "besides"))
 _COMPARING_PHRASE = re.compile(
-    r"\b(?:any(?:thing)? more\W*$|tell me more\W*$|the same\W*$|what about|how about|how so|how come\W*$|why not|what happened (?:next|then|after\W*$)"
-    r"|after(?:wards?| that)|before that|since then|until then\W*$|at (?:that|the) time"
-    r"|which ones?\b|the (?:first|second|last|other|former|latter) ones?)\b"
+    r"\b(?:any(?:thing)? more\W*$|tell me more\W*$|the same\W*$|what about|how about|how so"
+    r"|how come\W*$|why not|what happened (?:next|then|after\W*$)|after(?:wards?| that)"
+    r"|before that|since then|until then\W*$|at (?:that|the) time|which ones?\b"
+    r"|the (?:first|second|last|other|former|latter) ones?)\b"
 )
 _OPENING = frozenset(("and", "but", "or", "so", "then", "also", "because"))
 # "It" stands for nothing in "how long does it take to ...", "is it true that ...".
@@ -80,7 +81,7 @@ def leans(question: str) -> bool:
 
 
 def _is_fragment(lower: list[str]) -> bool:
-    """ "Why?", "How many?", "In 2020?": nothing but grammar and numbers is left."""
+    """Whether only grammar and numbers are left, as in "Why?", "How many?", "In 2020?"."""
     return all(word in _GRAMMAR or word.isdigit() for word in lower)
 
 
@@ -118,7 +119,7 @@ def _is_pronoun(lower: list[str], i: int) -> bool:
 
 
 def _is_idiom(lower: list[str], i: int) -> bool:
-    """ "Each other" and "too many" compare with nothing that was said."""
+    """Whether it compares with nothing that was said, as in "each other", "too many"."""
     if lower[i] == "too":
         return i + 1 < len(lower)
     return lower[i] in {"other", "another"} and (

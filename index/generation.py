@@ -151,11 +151,11 @@ class Generation:
         query: Scores,
         words: Sequence[str],
         limit: int,
-        live: Collection[tuple[int, int]] | None = None,
+        live: Collection[int] | None = None,
     ) -> Candidates:
         """The best ``limit`` sentences by each kind of score, together, headings apart.
 
-        ``live`` are the (article id, version) pairs that still count; None: all do.
+        ``live`` are the ids of the articles that still count; None: all do.
         """
         parts = self.parts
         by_sentence, by_window, by_chunk = (
@@ -178,11 +178,11 @@ class Generation:
         }
         return Candidates(rows, terms)
 
-    def _quotable(self, rows: Rows, live: Collection[tuple[int, int]] | None) -> Rows:
+    def _quotable(self, rows: Rows, live: Collection[int] | None) -> Rows:
         sentences = self.parts.sentences[rows]
         keep = ~sentences["heading"]
         if live is not None:
-            alive = np.array([(a.id, a.version) in live for a in self.manifest.articles], bool)
+            alive = np.array([a.id in live for a in self.manifest.articles], bool)
             keep &= alive[sentences["article"]]
         kept: Rows = rows[keep]
         return kept
@@ -197,6 +197,14 @@ class Generation:
             beside = np.where(same, beside, rows)
             best = np.maximum(best, self.parts.window_vectors.scores(query, beside))
         return best
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """An index to search. ``live``: the ids of its articles that count; None: all of them."""
+
+    generation: Generation
+    live: Collection[int] | None
 
 
 def _best(scores: Scores, limit: int) -> Rows:

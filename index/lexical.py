@@ -6,6 +6,7 @@ The scores are those of Lucene's BM25 (Robertson et al. 1995; Kamphuis et al. 20
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import unicodedata
@@ -21,6 +22,9 @@ import Stemmer
 from index.errors import GenerationError
 
 Scores = npt.NDArray[np.float32]
+
+# bm25s writes debugging lines to a handler of its own.
+logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 # k1 and b as in Anserini's defaults for short texts; see the ranking tests for their effect.
 _K1, _B = 0.9, 0.4

@@ -1,0 +1,219 @@
+"""Each scope's articles and its live index, kept in step with each other.
+
+The catalogue is changed first, the index follows. Writers of a scope exclude each
+other, across processes too; readers wait for nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from index.building import Builder, Built
+from index.catalogue import Catalogue, mapped
+from index.embedding import Embedder
+from index.errors import ArticleNotFound, EngineError, GenerationError, LibraryBusy
+from index.generation import Generation, GenerationStore, IndexedArticle, Searched
+from index.types import Article, Document, Progress, ReindexReport, Scope, VerifyReport
+
+log = logging.getLogger(__name__)
+
+_WRITE_WAIT_S = 30
+
+Refresh = Callable[[Progress], list[tuple[str, str]]]
+"""Brings the catalogue up to date; (title, reason) of each article that could not be read."""
+
+
+class Library:
+    """The articles and indexes of all scopes under one data folder."""
+
+    def __init__(self, catalogue: Catalogue, store: GenerationStore, embedder: Embedder) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._embedder = embedder
+        self._builder = Builder(catalogue, store, embedder)
+        self._loaded: dict[Scope, Generation] = {}
+        self._loading: dict[Scope, threading.Lock] = {}
+
+    def put(self, scope: Scope, document: Document, progress: Progress) -> Article:
+        """Store a document and make it searchable; nothing is built when nothing changed."""
+        with self._writing(scope, _WRITE_WAIT_S):
+            article = self._catalogue.put(scope, document)
+            if self._is_due(scope, self._published(scope)):
+                self._builder.build(scope, progress)
+        return article
+
+    def remove(self, scope: Scope, article_id: int) -> Article:
+        """Remove an article at once; ArticleNotFound when there is none."""
+        article = self._catalogue.remove(scope, article_id)
+        try:
+            with self._writing(scope, _WRITE_WAIT_S):
+                self._builder.build(scope, silent)
+        except LibraryBusy:
+            # Questions pass over it from now on; the next build leaves it out.
+            log.info("article %d of %s was removed while its index was busy", article_id, scope)
+        return article
+
+    def reindex(self, scope: Scope, refresh: Refresh, progress: Progress) -> ReindexReport:
+        """Refresh the catalogue and publish a new generation; LibraryBusy when one is under way."""
+        started = time.perf_counter()
+        with self._writing(scope, wait_s=0):
+            before = self._indexed(scope)
+            failed = refresh(progress)
+            built = self._builder.build(scope, progress)
+        return _report(scope, before, built, failed, time.perf_counter() - started)
+
+    def verify(self, scope: Scope) -> VerifyReport:
+        """Check the catalogue, and the live generation file by file against it."""
+        problems = self._catalogue.check()
+        name: str | None = None
+        live = {(a.id, a.version) for a in self._catalogue.articles(scope)}
+        try:
+            name = self._store.current(scope)
+            if name is None and live:
+                problems.append(f"{scope} has articles but no index; re-index it")
+            if name is not None:
+                generation = self._store.load(scope, name, self._embedder.fingerprint)
+                problems += self._mismatches(generation, live)
+        except EngineError as error:
+            problems.append(f"{error}; re-index {scope}")
+        return VerifyReport(scope, len(live), name, tuple(problems))
+
+    def searched(self, scope: Scope) -> list[Searched]:
+        """The indexes that a question in ``scope`` reads: its own and the shared one."""
+        searched = []
+        for one in dict.fromkeys((scope, Scope.shared())):
+            generation = self.generation(one)
+            if generation is None:
+                continue
+            live = None
+            if generation.manifest.revision != self._catalogue.revision(one):
+                # A changed article answers with its old text until the new one is indexed.
+                live = {article.id for article in self._catalogue.articles(one)}
+            if len(generation) and live != set():
+                searched.append(Searched(generation, live))
+        if not searched:
+            raise ArticleNotFound("there is no article to ask yet; add one first")
+        return searched
+
+    def generation(self, scope: Scope) -> Generation | None:
+        """The live generation, loaded once; None when the scope has no article."""
+        loaded = self._loaded.get(scope)
+        if loaded is not None and loaded.name == self._current(scope):
+            return loaded
+        with self._loading.setdefault(scope, threading.Lock()):
+            generation = self._load(scope)
+            if generation is None:
+                self._loaded.pop(scope, None)
+            else:
+                self._loaded[scope] = generation
+            return generation
+
+    def _load(self, scope: Scope) -> Generation | None:
+        """Load what is published; rebuild it from the catalogue when it does not fit."""
+        generation = self._published(scope)
+        if not self._is_due(scope, generation):
+            return generation
+        try:
+            # Whoever has nothing to read waits; whoever has something does not.
+            with self._writing(scope, wait_s=0 if generation else _WRITE_WAIT_S):
+                generation = self._published(scope)
+                if self._is_due(scope, generation):
+                    log.info("rebuilding the index of %s from the catalogue", scope)
+                    generation = self._builder.build(scope, silent).generation
+        except LibraryBusy:
+            if generation is None:
+                raise
+        return generation
+
+    def _is_due(self, scope: Scope, generation: Generation | None) -> bool:
+        if generation is None:
+            return bool(self._catalogue.articles(scope))
+        return generation.manifest.revision != self._catalogue.revision(scope)
+
+    def _published(self, scope: Scope) -> Generation | None:
+        """The published generation; None when there is none that can be used."""
+        name = self._current(scope)
+        loaded = self._loaded.get(scope)
+        if name is None or (loaded is not None and loaded.name == name):
+            return loaded if name else None
+        try:
+            return self._store.load(scope, name, self._embedder.fingerprint)
+        except GenerationError as error:
+            log.warning("the index of %s cannot be used: %s", scope, error)
+            return None
+
+    def _current(self, scope: Scope) -> str | None:
+        try:
+            return self._store.current(scope)
+        except GenerationError as error:
+            log.warning("%s", error)
+            return None
+
+    def _indexed(self, scope: Scope) -> dict[int, IndexedArticle]:
+        generation = self._published(scope)
+        return {a.id: a for a in generation.manifest.articles} if generation else {}
+
+    def _mismatches(self, generation: Generation, live: set[tuple[int, int]]) -> list[str]:
+        problems = []
+        scope, manifest = generation.scope, generation.manifest
+        if {(a.id, a.version) for a in manifest.articles} != live:
+            problems.append(f"the index of {scope} is behind the catalogue; re-index it")
+        for row, article in enumerate(manifest.articles):
+            length = len(self._catalogue.text(scope, article.id, article.version))
+            mine = generation.parts.sentences[generation.parts.sentences["article"] == row]
+            if len(mine) and int(mine["end"].max()) > length:
+                problems.append(f"the index points past the end of {article.title!r}")
+        return problems
+
+    @contextmanager
+    def _writing(self, scope: Scope, wait_s: float) -> Iterator[None]:
+        """Hold the one lock under which a scope's articles and index change."""
+        home = self._store.folder(scope)
+        with mapped(home):
+            home.mkdir(parents=True, exist_ok=True)
+        try:
+            # A lock of its own for each call: threads of one process exclude each other too.
+            with mapped(home), FileLock(home / "lock", timeout=wait_s):
+                yield
+        except Timeout as error:
+            raise LibraryBusy(
+                f"the library of {scope} is being changed already; try again in a moment"
+            ) from error
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """The progress of work that nobody watches."""
+
+
+def _report(
+    scope: Scope,
+    before: dict[int, IndexedArticle],
+    built: Built,
+    failed: Sequence[tuple[str, str]],
+    seconds: float,
+) -> ReindexReport:
+    manifest = built.generation.manifest
+    after = {a.id: a for a in manifest.articles}
+    return ReindexReport(
+        scope=scope,
+        generation=built.generation.name,
+        articles=len(after),
+        passages=manifest.sentences,
+        embedded=built.embedded,
+        reused=built.reused,
+        added=tuple(a.title for a in manifest.articles if a.id not in before),
+        changed=tuple(
+            a.title
+            for a in manifest.articles
+            if a.id in before and before[a.id].version != a.version
+        ),
+        removed=tuple(a.title for a in before.values() if a.id not in after),
+        failed=tuple(failed),
+        seconds=seconds,
+    )

@@ -1,0 +1,69 @@
+"""The packaged model: it is the published one, and its vectors are those of the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index import ModelError
+from index.embedding import SentenceTransformerEmbedder, packaged_model, verify_weights
+
+
+def test_vectors_are_normalised_and_of_the_stated_shape(
+    minilm: SentenceTransformerEmbedder,
+) -> None:
+    vectors = minilm.encode(["a short text", "another one, which is longer", ""])
+    assert (vectors.shape, vectors.dtype) == ((3, 384), np.float32)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_order_is_kept_whatever_the_lengths(minilm: SentenceTransformerEmbedder) -> None:
+    texts = ["a much longer text about ships and storms", "ship", "gold and silver"]
+    together = minilm.encode(texts)
+    for text, vector in zip(texts, together, strict=True):
+        assert np.allclose(minilm.encode([text])[0], vector, atol=1e-5)
+
+
+def test_meaning_is_near(minilm: SentenceTransformerEmbedder) -> None:
+    question, near, far = minilm.encode(
+        ["Who runs the city?", "The mayor governs the town.", "Bananas are rich in potassium."]
+    )
+    assert question @ near > question @ far + 0.2
+
+
+def test_tokens_are_counted_without_being_cut(minilm: SentenceTransformerEmbedder) -> None:
+    assert minilm.max_tokens == 254
+    assert minilm.count_tokens(["one two three", "", "word " * 400]) == [3, 0, 400]
+    assert minilm.count_tokens([]) == []
+
+
+def test_progress_is_told(minilm: SentenceTransformerEmbedder) -> None:
+    steps: list[tuple[int, int]] = []
+    minilm.encode(["text"] * 40, lambda done, total: steps.append((done, total)))
+    assert steps == [(32, 40), (40, 40)]
+
+
+def test_altered_weights_are_refused(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"not the published weights")
+    with pytest.raises(ModelError, match="not the published ones"):
+        verify_weights(weights, "0" * 64)
+    with pytest.raises(ModelError, match="cannot be read"):
+        verify_weights(tmp_path / "missing", "0" * 64)
+
+
+def test_the_packaged_weights_are_the_published_ones() -> None:
+    assert (packaged_model() / "model.safetensors").stat().st_size > 90_000_000
+
+
+def test_a_model_that_cannot_be_loaded_says_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="set MODEL to all-MiniLM-L6-v2"):
+        SentenceTransformerEmbedder(str(tmp_path)).encode(["text"])
+
+
+def test_any_other_model_is_named_by_its_weights() -> None:
+    other = SentenceTransformerEmbedder(str(packaged_model()))
+    assert other.fingerprint.startswith(str(packaged_model()) + "@")
+    assert other.fingerprint != SentenceTransformerEmbedder().fingerprint

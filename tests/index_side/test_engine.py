@@ -1,0 +1,316 @@
+"""The engine end to end, with an embedder whose vectors can be read by eye."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from index import (
+    ArticleNotFound,
+    DeadlineExceeded,
+    Engine,
+    Kind,
+    LibraryBusy,
+    QuestionError,
+    Scope,
+    SourceError,
+    Turn,
+)
+from tests.conftest import AXES, WordEmbedder
+
+LOCAL, ONE, TWO = Scope.local(), Scope.guild(1), Scope.guild(2)
+TEXT = b"The king has a ship. The queen has gold.\n\nA storm came to the island."
+
+
+def test_the_answer_is_the_best_sentence_and_says_where_it_stands(engine: Engine) -> None:
+    engine.add(LOCAL, TEXT, title="A tale")
+    answer = engine.ask(LOCAL, "Was there a storm?", threshold=0)
+    quote = answer.quote
+    assert quote is not None
+    assert (answer.kind, answer.text) == (Kind.SPAN, "A storm came to the island.")
+    assert (answer.start, answer.end) == (quote.start, quote.end) == (42, 69)
+    assert (quote.article, quote.paragraph, quote.paragraphs) == ("A tale", 2, 2)
+    assert TEXT.decode()[42:69] == quote.text
+
+
+def test_below_the_threshold_the_article_does_not_say(engine: Engine) -> None:
+    engine.add(LOCAL, TEXT)
+    answer = engine.ask(LOCAL, "Which doctor ate the apple?", threshold=0.9)
+    assert (answer.kind, answer.answered, answer.text, answer.quotes) == (
+        Kind.NONE,
+        False,
+        None,
+        (),
+    )
+    assert answer.passages != ()
+    assert 0 <= answer.confidence < 0.9
+
+
+def test_a_threshold_of_zero_never_declines(engine: Engine) -> None:
+    engine.add(LOCAL, TEXT)
+    assert engine.ask(LOCAL, "Which doctor ate the apple?", threshold=0).answered
+
+
+def test_chat_is_not_answered_but_has_passages(engine: Engine) -> None:
+    engine.add(LOCAL, TEXT)
+    answer = engine.ask(LOCAL, "hello", threshold=0)
+    assert (answer.kind, answer.answered) == (Kind.CHAT, False)
+    assert answer.passages != ()
+
+
+def test_headings_give_context_and_are_never_quoted(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("# The king's gold ship\n\nIt sank.\n\nNobody knows of any storm.")
+    engine.add(LOCAL, path)
+    answer = engine.ask(LOCAL, "What of the gold ship?", threshold=0)
+    assert answer.text == "It sank."
+
+
+def test_without_an_article_there_is_nothing_to_ask(engine: Engine) -> None:
+    with pytest.raises(ArticleNotFound, match="add one first"):
+        engine.ask(LOCAL, "Who is the king?")
+
+
+@pytest.mark.parametrize("question", ["", "   ", "?!", "x" * 10_000, "\x00\x07"])
+def test_what_is_no_question_is_refused_in_words(engine: Engine, question: str) -> None:
+    engine.add(LOCAL, TEXT)
+    with pytest.raises(QuestionError):
+        engine.ask(LOCAL, question)
+
+
+def test_one_scope_never_reads_another_and_all_read_the_shared_one(engine: Engine) -> None:
+    engine.add(ONE, b"The king has gold.")
+    engine.add(TWO, b"The king has a ship.")
+    engine.add(Scope.shared(), b"The king has an apple.")
+    for scope, own in ((ONE, "The king has gold."), (TWO, "The king has a ship.")):
+        hits = engine.search(scope, "king", limit=9)
+        assert {hit.passage.text for hit in hits} == {own, "The king has an apple."}
+    assert {hit.passage.text for hit in engine.search(LOCAL, "king")} == {"The king has an apple."}
+
+
+def test_a_removed_article_answers_nothing_from_the_next_question_on(engine: Engine) -> None:
+    engine.add(LOCAL, b"The king has gold.")
+    engine.add(LOCAL, b"The queen has a ship.")
+    engine.remove(LOCAL, 1)
+    assert engine.ask(LOCAL, "Who has gold?", threshold=0).text == "The queen has a ship."
+    assert [article.id for article in engine.articles(LOCAL)] == [2]
+
+
+def test_a_removal_counts_at_once_even_while_the_index_is_being_written(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.add(LOCAL, b"The king has gold.")
+    engine.add(LOCAL, b"The queen has a ship.")
+    monkeypatch.setattr("index.library._WRITE_WAIT_S", 0)
+    with FileLock(tmp_path / "data" / "index" / "local" / "lock"):
+        engine.remove(LOCAL, 1)
+        assert engine.ask(LOCAL, "Who has gold?", threshold=0).text == "The queen has a ship."
+    assert engine.reindex(LOCAL).articles == 1
+
+
+def test_reindexing_an_unchanged_library_embeds_nothing(
+    engine: Engine, embedder: WordEmbedder
+) -> None:
+    engine.add(LOCAL, TEXT)
+    embedder.encoded.clear()
+    report = engine.reindex(LOCAL)
+    assert embedder.encoded == []
+    assert (report.embedded, report.reused) == (0, 6)
+    assert (report.added, report.changed, report.removed, report.failed) == ((), (), (), ())
+
+
+def test_reindexing_reads_changed_files_again_and_embeds_only_what_changed(
+    engine: Engine, embedder: WordEmbedder, tmp_path: Path
+) -> None:
+    kept, changed, gone = (tmp_path / name for name in ("kept.txt", "changed.txt", "gone.txt"))
+    for path in (kept, changed, gone):
+        path.write_text(f"The king has {path.stem} gold.")
+        engine.add(LOCAL, path, title=path.stem)
+    changed.write_text("The queen has a ship.")
+    gone.unlink()
+    embedder.encoded.clear()
+    report = engine.reindex(LOCAL)
+    assert embedder.encoded == ["The queen has a ship."]
+    assert (report.articles, len(report.changed), report.added) == (3, 1, ())
+    assert [title for title, _ in report.failed] == ["gone"]
+    assert engine.ask(LOCAL, "Who has a ship?", threshold=0).text == "The queen has a ship."
+
+
+def test_progress_is_told_by_stage(engine: Engine) -> None:
+    seen: list[tuple[str, int, int]] = []
+    engine.add(LOCAL, TEXT, progress=lambda *step: seen.append(step))
+    assert list(dict.fromkeys(stage for stage, _, _ in seen)) == [
+        "reading",
+        "chunking",
+        "embedding",
+        "publishing",
+    ]
+    assert all(0 <= done <= total for _, done, total in seen)
+    assert seen[-1] == ("publishing", 1, 1)
+
+
+def test_only_one_reindex_of_a_scope_runs_at_a_time(engine: Engine) -> None:
+    engine.add(LOCAL, TEXT)
+    errors: list[Exception] = []
+
+    def meanwhile(stage: str, _done: int, _total: int) -> None:
+        if stage != "publishing":
+            return
+        thread = threading.Thread(target=again)
+        thread.start()
+        thread.join()
+
+    def again() -> None:
+        try:
+            engine.reindex(LOCAL)
+        except LibraryBusy as error:
+            errors.append(error)
+
+    engine.reindex(LOCAL, progress=meanwhile)
+    assert [str(error) for error in errors] == [
+        "the library of local is being changed already; try again in a moment"
+    ] * 2
+
+
+def test_asking_goes_on_while_a_reindex_runs_and_never_mixes_generations(
+    open_engine: Callable[..., Engine], tmp_path: Path
+) -> None:
+    """Each version of the article says one number everywhere; no answer may mix two."""
+    path = tmp_path / "a.txt"
+
+    def write(number: int) -> None:
+        path.write_text("\n\n".join(f"The {axis} has {number} gold." for axis in AXES))
+
+    engine = open_engine()
+    write(0)
+    engine.add(LOCAL, path)
+    done, mixed, seen = threading.Event(), [], set()
+
+    def ask_on() -> None:
+        while not done.is_set():
+            answer = engine.ask(LOCAL, "Who has gold?", threshold=0)
+            numbers = {hit.passage.text.split()[3] for hit in answer.passages}
+            seen.update(numbers)
+            if len(numbers) != 1 or answer.text.split()[3] not in numbers:
+                mixed.append(numbers)
+
+    threads = [threading.Thread(target=ask_on) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 16):
+        write(number)
+        engine.reindex(LOCAL)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert mixed == []
+    assert len(seen) > 3
+
+
+def test_another_process_sees_a_new_generation_without_being_told(
+    open_engine: Callable[..., Engine],
+) -> None:
+    first, second = open_engine(), open_engine()
+    first.add(LOCAL, b"The king has gold.")
+    assert second.ask(LOCAL, "Who has gold?", threshold=0).text == "The king has gold."
+    first.add(LOCAL, b"The queen has a ship.")
+    assert second.ask(LOCAL, "Who has a ship?", threshold=0).text == "The queen has a ship."
+
+
+def test_an_article_that_was_stored_but_never_indexed_is_found_after_a_restart(
+    open_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine()
+    engine.add(LOCAL, b"The king has gold.")
+    with monkeypatch.context() as killed:
+        killed.setattr("index.building.Builder.build", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            engine.add(LOCAL, b"The queen has a ship.")
+    assert open_engine().ask(LOCAL, "Who has a ship?", threshold=0).text == "The queen has a ship."
+
+
+def test_a_question_that_leans_on_the_last_turn_is_read_with_it(engine: Engine) -> None:
+    engine.add(LOCAL, b"The doctor has gold upon gold. A ship sank. The king has gold.")
+    history = (Turn("Where does the king live?", "On a ship."),)
+    alone = engine.ask(LOCAL, "Does he have gold?", threshold=0)
+    assert alone.text == "The doctor has gold upon gold."
+    assert engine.ask(LOCAL, "Does he have gold?", history=history, threshold=0).text == (
+        "The king has gold."
+    )
+
+
+def test_history_does_not_colour_a_question_that_stands_alone(engine: Engine) -> None:
+    engine.add(LOCAL, b"The king lives on an island. The doctor has gold.")
+    history = (Turn("Where does the king live?"),)
+    answer = engine.ask(LOCAL, "Which doctor has gold?", history=history, threshold=0)
+    assert answer.text == "The doctor has gold."
+
+
+def test_a_deadline_that_has_passed_is_told(engine: Engine) -> None:
+    engine.add(LOCAL, TEXT)
+    with pytest.raises(DeadlineExceeded, match="try again"):
+        engine.ask(LOCAL, "Who has gold?", deadline_s=0)
+
+
+def test_the_bundled_article_is_published_once(engine: Engine, embedder: WordEmbedder) -> None:
+    article = engine.publish_shared()
+    assert article.title.startswith("China courts its tech giants")
+    embedder.encoded.clear()
+    assert engine.publish_shared() == article
+    assert embedder.encoded == []
+
+
+def test_naming_another_article_replaces_the_one_named_before_and_no_other(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("The king has gold.")
+    engine.publish_shared()
+    by_hand = engine.add(Scope.shared(), b"The queen has a ship.")
+    mine = engine.publish_shared(path)
+    assert {article.id for article in engine.articles(Scope.shared())} == {by_hand.id, mine.id}
+
+
+def test_a_source_that_cannot_be_read_leaves_the_library_as_it_was(
+    engine: Engine, tmp_path: Path
+) -> None:
+    engine.add(LOCAL, TEXT)
+    before = engine.reindex(LOCAL)
+    with pytest.raises(SourceError):
+        engine.add(LOCAL, tmp_path / "missing.txt")
+    after = engine.verify(LOCAL)
+    assert (after.articles, after.generation, after.problems) == (1, before.generation, ())
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*AXES, "and", "of"]), min_size=2, max_size=7).map(
+            lambda words: " ".join(words).capitalize() + "."
+        ),
+        min_size=1,
+        max_size=12,
+        unique=True,
+    ),
+    st.sampled_from(AXES),
+)
+def test_every_quote_and_passage_is_an_exact_span_of_the_stored_text(
+    open_engine: Callable[..., Engine], sentences: list[str], word: str
+) -> None:
+    engine = open_engine()
+    text = "\n\n".join(" ".join(sentences[i : i + 3]) for i in range(0, len(sentences), 3))
+    article = engine.add(LOCAL, text.encode())
+    answer = engine.ask(LOCAL, f"Which {word}?", threshold=0)
+    for piece in (*answer.quotes, *(hit.passage for hit in answer.passages)):
+        assert text[piece.start : piece.end] == piece.text
+    assert answer.quote is not None
+    assert answer.quote.text in sentences
+    engine.remove(LOCAL, article.id)

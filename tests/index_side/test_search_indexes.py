@@ -1,0 +1,135 @@
+"""The two indexes against brute force: rows and scores."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from index import GenerationError
+from index.lexical import LexicalIndex, tokens
+from index.vectors import VectorIndex
+
+matrices = npst.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 40), st.just(5)),
+    elements=st.floats(-4, 4, width=32),
+)
+
+
+@given(matrices, st.integers(1, 50))
+def test_search_returns_the_highest_inner_products_of_vectors_of_any_length(
+    vectors: np.ndarray, limit: int
+) -> None:
+    query = np.array([1, -2, 0.5, 0, 3], dtype=np.float32)
+    rows, scores = VectorIndex.build(vectors).search(query, limit)
+    products = vectors @ query
+    assert len(rows) == min(limit, len(vectors))
+    assert np.allclose(scores, products[rows], atol=1e-4)
+    assert np.allclose(scores, np.sort(products)[::-1][: len(rows)], atol=1e-4)
+
+
+@given(matrices)
+def test_scores_of_given_rows_are_their_inner_products(vectors: np.ndarray) -> None:
+    query = np.array([1, -2, 0.5, 0, 3], dtype=np.float32)
+    rows = np.arange(len(vectors), dtype=np.int64)[::2]
+    assert np.allclose(
+        VectorIndex.build(vectors).scores(query, rows), vectors[::2] @ query, atol=1e-4
+    )
+
+
+def test_an_empty_index_finds_nothing() -> None:
+    index = VectorIndex.build(np.empty((0, 3), np.float32))
+    rows, scores = index.search(np.ones(3, np.float32), 5)
+    assert (len(index), rows.tolist(), scores.tolist()) == (0, [], [])
+
+
+def test_vectors_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    VectorIndex.build(vectors).save(tmp_path / "v")
+    loaded = VectorIndex.load(tmp_path / "v")
+    assert (len(loaded), loaded.dimension) == (3, 3)
+    assert loaded.search(np.array([0, 1, 0.5], np.float32), 2)[0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish" * 20])
+def test_a_file_that_is_no_index_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "v").write_bytes(content)
+    with pytest.raises(GenerationError, match="cannot be read"):
+        VectorIndex.load(tmp_path / "v")
+
+
+def test_an_index_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "v").write_bytes(faiss.serialize_index(faiss.IndexFlatL2(3)).tobytes())
+    with pytest.raises(GenerationError, match="IndexFlatL2"):
+        VectorIndex.load(tmp_path / "v")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The companies were striking deals", ["compani", "strike", "deal"]),
+        ("$1,100.50 in Tianjin’s port", ["1100.50", "tianjin", "port"]),
+        ("São Paulo, CAFÉ", ["sao", "paulo", "cafe"]),
+        ("What is it?", []),
+        ("A.I. and 5G", ["5g"]),
+    ],
+)
+def test_tokens_are_stems_without_stop_words_accents_or_case(
+    text: str, expected: list[str]
+) -> None:
+    assert [t for t in tokens(text) if t not in {"s", "i"}] == expected
+
+
+corpora = st.lists(st.lists(st.sampled_from("abcdef"), max_size=12), min_size=1, max_size=20)
+
+
+def bm25(corpus: list[list[str]], query: list[str], row: int) -> float:
+    """Lucene's BM25, written out."""
+    k1, b = 0.9, 0.4
+    mean = sum(map(len, corpus)) / len(corpus)
+    score = 0.0
+    for word in query:
+        holding = sum(word in text for text in corpus)
+        frequency = corpus[row].count(word)
+        if frequency:
+            idf = math.log(1 + (len(corpus) - holding + 0.5) / (holding + 0.5))
+            norm = k1 * (1 - b + b * len(corpus[row]) / mean)
+            score += idf * frequency / (frequency + norm)
+    return score
+
+
+@given(corpora, st.lists(st.sampled_from("abcdefg"), max_size=5))
+def test_lexical_scores_are_bm25(corpus: list[list[str]], query: list[str]) -> None:
+    scores = LexicalIndex.build(corpus).scores(query)
+    expected = [bm25(corpus, query, row) for row in range(len(corpus))]
+    assert np.allclose(scores, expected, atol=1e-4)
+
+
+@given(corpora)
+def test_lexical_index_comes_back_from_disk_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, corpus: list[list[str]]
+) -> None:
+    folder = tmp_path_factory.mktemp("lexical") / "words"
+    index = LexicalIndex.build(corpus)
+    index.save(folder)
+    loaded = LexicalIndex.load(folder, len(corpus))
+    assert loaded.scores(["a", "c"]).tolist() == index.scores(["a", "c"]).tolist()
+    assert loaded.idf(["a", "zz"]).tolist() == index.idf(["a", "zz"]).tolist()
+
+
+def test_a_lexical_index_of_another_size_is_refused(tmp_path: Path) -> None:
+    LexicalIndex.build([["a"], ["b"]]).save(tmp_path / "words")
+    with pytest.raises(GenerationError, match="has 2 texts, not 3"):
+        LexicalIndex.load(tmp_path / "words", 3)
+
+
+def test_a_rare_word_tells_more_than_a_common_one() -> None:
+    index = LexicalIndex.build([["a", "b"], ["a"], ["a"]])
+    assert np.allclose(index.idf(["a", "b"]), [math.log(1 + 0.5 / 3.5), math.log(1 + 2.5 / 1.5)])
