@@ -42,6 +42,7 @@ class Chunking:
     """One article cut up: ``windows[i]`` surrounds ``sentences[i]``.
 
     ``chunks`` partition the sentences in order; ``chunk_of[i]`` is the chunk of sentence i.
+    ``paragraphs`` is how many there are; a heading has the number of the one that follows.
     """
 
     sentences: tuple[Sentence, ...]
@@ -56,18 +57,19 @@ def chunk(
 ) -> Chunking:
     """Cut ``text`` up for a model that reads ``max_tokens`` tokens at a time."""
     sentences: list[Sentence] = []
-    blocks = list(paragraphs(text))
-    for number, (start, end) in enumerate(blocks):
+    number = 0
+    for start, end in paragraphs(text):
         is_heading = any(a <= start and end <= b for a, b in headings)
         sentences += [
             Sentence(a, b, number, is_heading)
             for a, b in _sentences(text, start, end, count_tokens, max_tokens)
         ]
+        number += not is_heading
     tokens = count_tokens([text[s.start : s.end] for s in sentences])
     windows = tuple(_window(sentences, tokens, i, max_tokens) for i in range(len(sentences)))
     chunk_of = _pack(tokens, min(CHUNK_TOKENS, max_tokens))
     chunks = tuple(_chunk_spans(sentences, chunk_of))
-    return Chunking(tuple(sentences), windows, chunks, chunk_of, len(blocks))
+    return Chunking(tuple(sentences), windows, chunks, chunk_of, max(number, 1))
 
 
 def paragraphs(text: str) -> Iterator[Span]:

@@ -120,7 +120,7 @@ class SentenceTransformerEmbedder:
         from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
         # A terminal's progress bars are for its own program to draw.
-        transformers_logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         torch.set_num_threads(self._threads)
         try:
             model = SentenceTransformer(str(path), device="cpu")

@@ -15,13 +15,11 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from index.errors import LanguageError, QuestionError
-from index.followup import leans
 from index.types import Kind
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-__all__ = ["Checked", "check", "leans", "normalise"]
 
 # Drawn as nothing at all, though Unicode calls them letters, marks or symbols.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {

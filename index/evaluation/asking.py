@@ -21,11 +21,10 @@ from index.evaluation.figures import RESAMPLES, SEED, Figures, figures_of
 from index.evaluation.outcome import Asked, Outcome, judge
 from index.evaluation.squad import SquadArticle, SquadQuestion, read_squad
 from index.settings import IndexSettings
-from index.types import Scope
+from index.types import Progress, Scope
 
 if TYPE_CHECKING:
     from index.embedding import Embedder
-    from index.engine import Progress
 
 OFF_TOPIC_LIMIT = 200
 OFF_TOPIC_RULE = (

@@ -207,6 +207,11 @@ def _calibration(rows: Rows, _: float) -> float:
     return calibration_error(own["confidence"], own["hit"])
 
 
+def _calibration_answerable(rows: Rows, _: float) -> float:
+    answerable = _only(rows, Asked.ANSWERABLE)
+    return calibration_error(answerable["confidence"], answerable["hit"])
+
+
 def _latency(percent: float) -> Measure:
     def percentile(rows: Rows, _: float) -> float:
         elapsed = rows["elapsed_ms"][~rows["refused"]]
@@ -233,6 +238,7 @@ _JUDGED: dict[str, Measure] = {
     "auroc_unanswerable": _auroc_against(Asked.UNANSWERABLE),
     "auroc_off_topic": _auroc_against(Asked.OFF_TOPIC),
     "calibration_error": _calibration,
+    "calibration_error_answerable": _calibration_answerable,
 }
 _PLAIN: dict[str, Measure] = {
     "p50_ms": _latency(50),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -86,7 +87,7 @@ def test_white_space_of_any_kind_may_stand_between_words() -> None:
 def test_a_splitter_that_fails_is_done_without(
     monkeypatch: pytest.MonkeyPatch, pieces: list[str] | type[Exception]
 ) -> None:
-    class PanicException(BaseException):  # noqa: N818 - named as the real one is
+    class PanicException(BaseException):
         pass
 
     def segment(_language: str, _text: str) -> list[str]:
@@ -104,8 +105,15 @@ def test_a_splitter_that_fails_is_done_without(
 
 
 def test_headings_are_marked() -> None:
-    text = "A title\n\nA sentence."
-    assert [s.is_heading for s in cut(text, [(0, 7)]).sentences] == [True, False]
+    text = "A title\n\nA sentence.\n\nAnother one."
+    found = cut(text, [(0, 7)])
+    assert [s.is_heading for s in found.sentences] == [True, False, False]
+
+
+def test_headings_do_not_count_as_paragraphs() -> None:
+    text = "A title\n\nA sentence.\n\nAnother one."
+    found = cut(text, [(0, 7)])
+    assert ([s.paragraph for s in found.sentences], found.paragraphs) == ([0, 0, 1], 2)
 
 
 def test_windows_hold_the_sentence_and_what_stands_beside_it() -> None:
@@ -138,7 +146,7 @@ def test_no_letter_or_digit_of_an_article_is_lost_or_doubled(text: str) -> None:
     spans = [(s.start, s.end) for s in found.sentences]
     assert spans == sorted(spans)
     assert all(0 <= a < b <= len(text) for a, b in spans)
-    assert all(b <= c for (_, b), (c, _) in zip(spans, spans[1:], strict=False))
+    assert all(b <= c for (_, b), (c, _) in itertools.pairwise(spans))
     covered = {i for a, b in spans for i in range(a, b)}
     missed = {text[i] for i in range(len(text)) if i not in covered}
     assert not [char for char in missed if char.isalnum()]

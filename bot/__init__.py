@@ -1,0 +1,1 @@
+"""Speaks Discord and the terminal; knows articles only through ``from index import ...``."""

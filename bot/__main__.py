@@ -1,0 +1,129 @@
+"""The composition root: reads the settings, builds the session, ends with an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.commands import cli
+from bot.commands.session import Session
+from bot.errors import BotError
+from bot.exits import Exit, exit_of
+from bot.settings import Settings, read_settings
+from bot.terminal import Screen
+from index import EngineError
+
+if TYPE_CHECKING:
+    from index import Engine
+
+log = logging.getLogger("bot")
+
+ENV_FILE = Path(".env")
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    env_file: Path | None = ENV_FILE,
+    embedder: Any = None,
+) -> int:
+    """Run one command and return its exit code; no exception leaves it.
+
+    ``env_file`` None reads no file; ``embedder`` replaces the model of the settings.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A character the terminal lacks is worth a question mark, not a crash.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    screen = Screen.standard()
+    session = Session(
+        read_settings=lambda: _settings(env_file),
+        screen=screen,
+        stdin=sys.stdin.buffer,
+        interactive=sys.stdin.isatty(),
+        start_discord=_start_discord,
+        embedder=embedder,
+    )
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments), session)
+    except BrokenPipeError as error:
+        _silence_stdout()
+        return exit_of(error)
+    except (click.Abort, KeyboardInterrupt) as error:
+        return exit_of(error)
+    except click.ClickException as error:
+        _explain_usage(screen, error)
+        return exit_of(error)
+    except (EngineError, BotError) as error:
+        screen.error(str(error))
+        return exit_of(error)
+    except Exception as error:
+        log.exception("unexpected")
+        screen.error(f"{type(error).__name__}: {error}")
+        return exit_of(error)
+
+
+def _run(arguments: list[str], session: Session) -> int:
+    # Not cli.main(): it would print and exit by itself, and end a broken pipe with 1.
+    try:
+        with cli.make_context("article-bot", arguments, obj=session) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    return Exit.OK
+
+
+def _settings(env_file: Path | None) -> Settings:
+    settings = read_settings(env_file)
+    # A person at a terminal wants answers, not a log, unless they ask for one.
+    chosen = settings.discord_token is not None or "log_level" in settings.model_fields_set
+    logging.basicConfig(
+        level=settings.log_level if chosen else logging.WARNING,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for handler in logging.root.handlers:
+        # Some libraries set the level of their own loggers, past the root's.
+        handler.setLevel(logging.root.level)
+    return settings
+
+
+def _start_discord(engine: Engine, settings: Settings) -> None:
+    # discord is heavy; the terminal goes without
+    from bot.client import ArticleBot, BotOptions, run  # noqa: PLC0415
+
+    assert settings.discord_token is not None
+    options = BotOptions(
+        data_dir=settings.data_dir,
+        workers=settings.workers,
+        queue_limit=settings.queue_limit,
+        answer_timeout_s=settings.answer_timeout_s,
+        user_cooldown_s=settings.user_cooldown_s,
+        max_question_chars=settings.max_question_chars,
+        sync_guild=settings.sync_guild,
+    )
+    token = settings.discord_token.get_secret_value()
+    asyncio.run(run(lambda: ArticleBot(engine, options), token))
+
+
+def _explain_usage(screen: Screen, error: click.ClickException) -> None:
+    screen.error(error.format_message())
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        screen.note(f"Try `{error.ctx.command_path} --help`.")
+
+
+def _silence_stdout() -> None:
+    """Let the interpreter flush at exit without finding the broken pipe again."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

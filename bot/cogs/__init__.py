@@ -1,0 +1,1 @@
+"""One feature a module: each reads facts, decides, calls the engine, renders and sends."""

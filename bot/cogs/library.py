@@ -1,0 +1,124 @@
+"""The library: `/reindex`, with its progress in the message, while asking goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot import delivery, policy, render
+from bot.client import ArticleBot
+from bot.errors import AlreadyRunning, NotAllowed, ShuttingDown, words_for
+from bot.policy import Standing, Target
+from index import ReindexReport, Scope
+
+REFUSALS = {
+    Target.NOT_MANAGER: "Only people who may manage this server can re-index its articles.",
+    Target.NOT_OWNER: "This server has no articles of its own: it reads the shared article,"
+    " which only my owner can re-index.",
+}
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a re-index stands: written by its thread, read by the event loop."""
+
+    is_closing: Callable[[], bool]
+    stage: str = "waiting"
+    done: int = 0
+    total: int = 0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Called by the engine; ends the re-index, unpublished, when the bot is closing."""
+        if self.is_closing():
+            raise ShuttingDown
+        self.stage, self.done, self.total = stage, done, total
+
+    @property
+    def seen(self) -> tuple[str, int, int]:
+        return self.stage, self.done, self.total
+
+
+class Library(commands.Cog):
+    """Keeps at most one re-index a scope."""
+
+    def __init__(self, bot: ArticleBot) -> None:
+        self.bot = bot
+        self._running: dict[Scope, float] = {}
+
+    @app_commands.command(description="Read the articles again and rebuild the index")
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    @app_commands.default_permissions(manage_guild=True)
+    async def reindex(self, interaction: discord.Interaction) -> None:
+        await interaction.response.defer(thinking=True)
+        with self.bot.answering():
+            await delivery.respond(interaction, await self._view(interaction))
+
+    async def _view(self, interaction: discord.Interaction) -> ui.LayoutView:
+        try:
+            scope = await self._allowed_scope(interaction)
+            report = await self._reindex(interaction, scope)
+        except Exception as error:  # noqa: BLE001 - every error becomes words, in one place
+            return render.notice(words_for(error))
+        return render.report_view(report, shared=scope == Scope.shared())
+
+    async def _allowed_scope(self, interaction: discord.Interaction) -> Scope:
+        """The scope to re-index, judged here again: Discord's own check is only a default."""
+        assert interaction.guild_id is not None
+        scope = Scope.guild(interaction.guild_id)
+        articles = await self.bot.questions.run(lambda _: self.bot.engine.articles(scope))
+        target = policy.reindex_target(
+            Standing(
+                manages_guild=interaction.permissions.manage_guild,
+                owns_bot=await self.bot.is_owner(interaction.user),
+                guild_has_articles=bool(articles),
+                is_only_guild=[guild.id for guild in self.bot.guilds] == [interaction.guild_id],
+            )
+        )
+        if target in REFUSALS:
+            raise NotAllowed(REFUSALS[target])
+        return scope if target is Target.GUILD else Scope.shared()
+
+    async def _reindex(self, interaction: discord.Interaction, scope: Scope) -> ReindexReport:
+        if scope in self._running:
+            raise AlreadyRunning(
+                f"A re-index is already running; it began {_ago(self._running[scope])}."
+            )
+        self._running[scope] = time.monotonic()
+        progress = Progress(lambda: self.bot.closing)
+        editing = asyncio.Lock()
+        showing = asyncio.create_task(self._show(interaction, progress, editing))
+        try:
+            return await self.bot.chores.run(
+                lambda _: self.bot.engine.reindex(scope, progress=progress)
+            )
+        finally:
+            del self._running[scope]
+            async with editing:  # so that no late edit lands on top of the result
+                showing.cancel()
+
+    async def _show(
+        self, interaction: discord.Interaction, progress: Progress, editing: asyncio.Lock
+    ) -> None:
+        """Edit the message whenever something changed, at most once an interval."""
+        shown = None
+        while True:
+            if progress.seen != shown:
+                shown = progress.seen
+                # The result matters, not a lost step on the way to it.
+                with contextlib.suppress(discord.HTTPException, aiohttp.ClientError):
+                    async with editing:
+                        await interaction.edit_original_response(view=render.progress_view(*shown))
+            await asyncio.sleep(self.bot.options.progress_every_s)
+
+
+def _ago(since: float) -> str:
+    seconds = int(time.monotonic() - since)
+    return "just now" if seconds < 2 else f"{seconds} seconds ago"

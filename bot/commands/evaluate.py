@@ -1,0 +1,123 @@
+"""``evaluate``: question sets in, a table of figures out."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from bot.commands.options import threshold_option
+from bot.commands.session import Session
+from bot.terminal import harmless
+
+if TYPE_CHECKING:
+    from index import Evaluation
+
+# Figures in the order of the table: key, words, and how the value is written.
+ROWS = (
+    ("quote_hit", "a quote holds a gold answer", "share"),
+    ("quote_hit_placed", "... at its very place", "share"),
+    ("quote_chars", "characters quoted, mean", "number"),
+    ("span_exact", "answer is exactly a gold one", "share"),
+    ("span_f1", "answer's F1", "share"),
+    ("answered_answerable", "answerable: answered", "share"),
+    ("quote_hit_when_answered", "... of these, with a gold answer", "share"),
+    ("false_answers_unanswerable", "unanswerable: answered all the same", "share"),
+    ("false_answers_off_topic", "off-topic: answered all the same", "share"),
+    ("auroc_unanswerable", "AUROC against unanswerable", "area"),
+    ("auroc_off_topic", "AUROC against off-topic", "area"),
+    ("calibration_error", "calibration error", "area"),
+    ("calibration_error_answerable", "... on answerable questions alone", "area"),
+    ("p50_ms", "median time, ms", "number"),
+    ("p95_ms", "95th percentile of time, ms", "number"),
+    ("byte_exact", "quotes that are byte-exact", "share"),
+)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@threshold_option
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
+@click.option(
+    "--plot",
+    "plot_file",
+    metavar="FILE",
+    help="Draw risk against coverage, and the times, to FILE (.png, .svg or .pdf).",
+)
+@click.pass_obj
+def evaluate(
+    session: Session,
+    *,
+    files: tuple[str, ...],
+    threshold: float | None,
+    as_json: bool,
+    plot_file: str | None,
+) -> None:
+    """Measure the answers on question sets in the format of SQuAD (v1.1, v2.0).
+
+    Every question is asked across its whole article, in a temporary library. Hits and
+    spans are counted without declining; answers given in error, at the threshold in
+    force. Off-topic questions are those of other articles of the file. In brackets: 95 %
+    intervals by bootstrap over articles.
+    """
+    if plot_file is not None and find_spec("matplotlib") is None:
+        raise click.UsageError("--plot needs matplotlib: pip install 'article-bot[plot]'.")
+    with session.screen.working("Evaluating") as progress:
+        import index  # noqa: PLC0415 - seconds of imports; help goes without
+
+        evaluation = index.evaluate(
+            files,
+            session.settings,
+            embedder=session.embedder,
+            threshold=threshold,
+            progress=progress,
+        )
+    if as_json:
+        session.screen.line(evaluation.to_json())
+    else:
+        session.screen.show(figures_table(evaluation))
+    if plot_file is not None:
+        index.plot(evaluation, plot_file)
+
+
+def figures_table(evaluation: Evaluation) -> Table:
+    """A column a file, and one for all together where there are several."""
+    columns = list(evaluation.files)
+    if len(columns) > 1:
+        columns.append(evaluation.pooled)
+    table = Table(
+        title=f"{harmless(evaluation.model)}, threshold {evaluation.threshold:.2f}",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("")
+    for column in columns:
+        table.add_column(Text(harmless(Path(column.name).name)), justify="right", overflow="fold")
+    for count in ("articles", "answerable", "unanswerable", "off_topic", "refused"):
+        cells = (f"{getattr(column, count):,}" for column in columns)
+        table.add_row(
+            f"{count.replace('_', '-')}{'' if count == 'articles' else ' questions'}", *cells
+        )
+    table.add_row()
+    for key, words, style in ROWS:
+        table.add_row(words, *(_cell(column[key], style) for column in columns))
+    return table
+
+
+def _cell(figure: Any, style: str) -> str:
+    if figure.value is None:
+        return "-"
+    value = _written(figure.value, style)
+    if figure.low is None:
+        return value
+    return f"{value} [{_written(figure.low, style)} - {_written(figure.high, style)}]"
+
+
+def _written(value: float, style: str) -> str:
+    if style == "share":
+        return f"{100 * value:.1f} %"
+    return f"{value:.3f}" if style == "area" else f"{value:.1f}"

@@ -1,0 +1,126 @@
+"""``add``, ``list``, ``remove``, ``reindex``, ``verify``: the stored articles of a scope."""
+
+from __future__ import annotations
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from bot.commands.options import scope_option
+from bot.commands.session import Session
+from bot.exits import Exit
+from bot.terminal import harmless
+from index import Article, ReindexReport, Scope
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="PATH_OR_URL...")
+@click.option("--title", help="Title of the article; otherwise it is taken from the source.")
+@scope_option
+@click.pass_obj
+def add(session: Session, sources: tuple[str, ...], title: str | None, scope: Scope) -> None:
+    """Store articles, to be asked from now on.
+
+    Those that were stored before one that fails stay.
+    """
+    if title is not None and len(sources) > 1:
+        raise click.UsageError("--title names one article; give one source with it.")
+    with session.library() as engine:
+        for source in sources:
+            with session.screen.working(f"Adding {source}") as progress:
+                article = engine.add(scope, source, title=title, progress=progress)
+            session.screen.show(Text(f"Added {_named(article)}."))
+
+
+@click.command("list")
+@scope_option
+@click.pass_obj
+def list_(session: Session, scope: Scope) -> None:
+    """List the stored articles of a scope, oldest first."""
+    with session.library() as engine:
+        articles = engine.articles(scope)
+    if not articles:
+        session.screen.note(f"No article is stored in {scope}.")
+        return
+    table = Table("ID", "Title", "Characters", "Added", "Source", box=None, pad_edge=False)
+    for article in articles:
+        table.add_row(
+            str(article.id),
+            Text(harmless(article.title)),
+            f"{article.characters:,}",
+            f"{article.added_at:%Y-%m-%d %H:%M}",
+            Text(harmless(article.source.removeprefix("configured:"))),
+        )
+    session.screen.show(table)
+
+
+@click.command()
+@click.argument("article_ids", nargs=-1, required=True, type=int, metavar="ID...")
+@scope_option
+@click.pass_obj
+def remove(session: Session, article_ids: tuple[int, ...], scope: Scope) -> None:
+    """Remove articles by the ID that `list` shows; they stop answering at once."""
+    with session.library() as engine:
+        for article_id in article_ids:
+            article = engine.remove(scope, article_id)
+            session.screen.show(Text(f"Removed {_named(article)}."))
+
+
+@click.command()
+@scope_option
+@click.pass_context
+def reindex(context: click.Context, scope: Scope) -> None:
+    """Read changed files again and build the index anew; asking goes on meanwhile."""
+    session: Session = context.obj
+    with (
+        session.library() as engine,
+        session.screen.working(f"Indexing {scope}") as progress,
+    ):
+        report = engine.reindex(scope, progress=progress)
+    _show_report(session, report)
+    if report.failed:
+        context.exit(Exit.BAD_INPUT)
+
+
+@click.command()
+@scope_option
+@click.pass_context
+def verify(context: click.Context, scope: Scope) -> None:
+    """Check that the stored articles and their index are whole and match."""
+    session: Session = context.obj
+    with session.library() as engine, session.screen.working(f"Checking {scope}"):
+        report = engine.verify(scope)
+    for problem in report.problems:
+        session.screen.error(problem)
+    if report.problems:
+        session.screen.note("`article-bot reindex` builds the index anew from the articles.")
+        context.exit(Exit.OPERATOR)
+    session.screen.show(Text(f"{scope}: {_counted(report.articles, 'article')}, no problem found."))
+
+
+def _show_report(session: Session, report: ReindexReport) -> None:
+    session.screen.show(
+        Text(
+            f"{report.scope}: {_counted(report.articles, 'article')},"
+            f" {_counted(report.passages, 'passage')}; {report.embedded:,} embedded,"
+            f" {report.reused:,} reused; {report.seconds:.1f} s"
+        )
+    )
+    for label, names in (
+        ("added", report.added),
+        ("changed", report.changed),
+        ("removed", report.removed),
+    ):
+        if names:
+            session.screen.show(Text(harmless(f"  {label}: {', '.join(names)}")))
+    for name, reason in report.failed:
+        session.screen.error(f"{name}: {reason}")
+
+
+def _named(article: Article) -> str:
+    title, size = harmless(article.title), _counted(article.characters, "character")
+    return f"{article.id}: {title} ({size})"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

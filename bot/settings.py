@@ -1,0 +1,97 @@
+"""What the bot can be told; read once, at the edge, from the environment and ``.env``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import CannotRun
+from index import IndexSettings
+
+
+class SettingsError(CannotRun):
+    """Settings that cannot be used; one line for each, naming the variable."""
+
+
+class Settings(IndexSettings, BaseSettings):
+    """Every setting of the program; a variable bears the upper-cased name of its field.
+
+    The environment is read on construction, a ``.env`` file only when ``_env_file`` names
+    one. An empty variable counts as unset, and variables of other programs are ignored.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    discord_token: SecretStr | None = Field(
+        default=None,
+        description="The bot's token. Without it `article-bot` opens the terminal chat.",
+    )
+    article: str | None = Field(
+        default=None,
+        description="File of the article that everybody may ask about. Default: the bundled one.",
+    )
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Questions answered at the same time on Discord."
+    )
+    queue_limit: int = Field(
+        default=64,
+        ge=0,
+        description="Questions that may wait; one more is told that the bot is busy.",
+    )
+    answer_timeout_s: float = Field(
+        default=20,
+        gt=0,
+        le=600,
+        description="Seconds after which a question on Discord is given up.",
+    )
+    user_cooldown_s: float = Field(
+        default=3,
+        ge=0,
+        description="Seconds between questions of one user, after a burst of three. 0: no wait.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO",
+        description="How much is logged: DEBUG, INFO, WARNING or ERROR."
+        " The terminal commands log warnings only, unless this is set.",
+    )
+    sync_guild: int | None = Field(
+        default=None,
+        gt=0,
+        description="ID of a server that gets the commands at once, for development.",
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _home_folder(cls, value: Path) -> Path:
+        # No shell stands between a .env file and here to expand `~`.
+        return value.expanduser()
+
+
+def read_settings(env_file: Path | None) -> Settings:
+    """Read the environment, over ``env_file`` where there is one; SettingsError otherwise."""
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg] # pydantic-settings' own
+    except ValidationError as error:
+        raise SettingsError("\n".join(_lines(error))) from None  # the cause would show values
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{env_file} cannot be read: {error}") from error
+
+
+def _lines(error: ValidationError) -> list[str]:
+    return [_line(problem) for problem in error.errors(include_url=False)]
+
+
+def _line(problem: ErrorDetails) -> str:
+    name = str(problem["loc"][0])
+    shown = "what it holds" if name == "discord_token" else repr(problem["input"])
+    wish = problem["msg"].replace("Input should be", "must be").rstrip(".")
+    return f"{name.upper()}: {shown} does not fit: {wish}."

@@ -1,0 +1,261 @@
+"""A file or bytes -> a `Document`: the text that is stored, its title and its headings.
+
+What is stored, and what offsets therefore count:
+
+* Plain text: every code point as decoded, line ends included. A leading byte order mark
+  is an encoding mark and not text. Control characters, bidi overrides and zero-width
+  characters stay; whoever displays a text guards against them. U+0000 marks a binary
+  file and lone surrogates cannot be encoded, so both are refused.
+* Markdown: the rendered text, without markup, front matter and HTML tags.
+* HTML: the article as trafilatura extracts it, without menus and footers.
+
+In the latter two, blocks stand apart by a blank line, list items, table rows and hard
+breaks by a line end. Nothing is fetched, and nothing but SourceError is raised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+from index.errors import SourceError
+from index.sources import markdown, webpage
+from index.sources.blocks import Rendered, Span
+from index.sources.decoding import (
+    SUPPORTED,
+    decode,
+    looks_like,
+    refuse_binary,
+    refuse_unusable,
+    show,
+)
+from index.sources.webpage import TooMuch
+from index.types import Document
+
+TEXT, MARKDOWN, HTML = "text/plain", "text/markdown", "text/html"
+
+_TYPES = {
+    TEXT: TEXT,
+    MARKDOWN: MARKDOWN,
+    "text/x-markdown": MARKDOWN,
+    HTML: HTML,
+    "application/xhtml+xml": HTML,
+}
+_SUFFIXES = {
+    ".md": MARKDOWN,
+    ".markdown": MARKDOWN,
+    ".html": HTML,
+    ".htm": HTML,
+    ".xhtml": HTML,
+    ".txt": TEXT,
+    ".text": TEXT,
+}
+_TITLE_CHARS = 120
+_LONGEST_TITLE = 200
+
+
+def read(
+    source: str | Path | bytes,
+    *,
+    media_type: str | None = None,
+    title: str | None = None,
+    max_bytes: int,
+) -> Document:
+    """Read one article.
+
+    A str or Path is a path; ``media_type``, with its charset, overrules what suffix and
+    content suggest. ``Document.source`` is the absolute path. Bytes have none: theirs is
+    ``upload:TITLE``, or a fingerprint without a title, so that the same upload is the
+    same source and different ones are not. Raises SourceError alone; its message names
+    the fault, the value and the remedy.
+    """
+    name, path, data = _load(source, title, max_bytes)
+    kind, charset = _media_type(media_type, path, data, name)
+    refuse_binary(data, name)
+    raw = decode(data, charset, name, is_html=kind == HTML)
+    refuse_unusable(raw, name)
+    found, text, headings = _render(raw, kind, name)
+    if not any(char.isalnum() for char in text):
+        raise SourceError(
+            f"{name} has no words to quote once it is read as {kind}. If it is a page that a"
+            " browser builds by script, copy its text into a .txt file and add that."
+        )
+    named = _clean_title(title) or _clean_title(found) or (path and _clean_title(path.stem))
+    return Document(
+        title=named or "Untitled",
+        text=text,
+        source=str(path) if path else _upload_name(data, title),
+        media_type=kind,
+        headings=headings,
+    )
+
+
+def _render(raw: str, kind: str, name: str) -> Rendered:
+    """Title, text and headings; whatever a parser raises on odd input becomes SourceError."""
+    try:
+        return _RENDERERS[kind](raw)
+    except (RecursionError, TooMuch) as error:
+        raise SourceError(
+            f"{name} is nested too deeply, or has too much in one piece, to be read as {kind}."
+            " Save it as plain text and add that."
+        ) from error
+    except ImportError:  # a broken installation is not the article's fault
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"{name} cannot be read as {kind} ({type(error).__name__}: {error})."
+            " Save it as plain text and add that."
+        ) from error
+
+
+# --- Where the bytes come from.
+
+
+def _load(
+    source: str | Path | bytes, title: str | None, max_bytes: int
+) -> tuple[str, Path | None, bytes]:
+    """What to call the source in messages, its absolute path if it has one, and its bytes."""
+    if isinstance(source, bytes):
+        name = f"The upload {show(title)}" if _clean_title(title) else "The upload"
+        _refuse_size(len(source), max_bytes, name)
+        return name, None, source
+    name = show(source)
+    if re.match(r"[a-z][a-z0-9+.-]+://|https?:/", str(source), re.IGNORECASE):
+        raise SourceError(
+            f"{name} is a web address, and fetching pages is not available yet. Save the page"
+            " as a file (in a browser: Save as, HTML) and add the file."
+        )
+    if not str(source).strip():
+        raise SourceError("The path of the article is empty. Give the path of a file.")
+    try:
+        # Not resolved: a link may be meant to point to a newer file one day.
+        path = Path(os.path.abspath(source))  # noqa: PTH100 - Path.absolute keeps ".."
+        str(path).encode()
+        return name, path, _read_file(path, max_bytes, name)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceError(f"There is no file {name}. Check the path and its spelling.") from error
+    except PermissionError as error:
+        raise SourceError(
+            f"{name} may not be read by this program. Change the permissions of the file"
+            " or of its folder."
+        ) from error
+    except UnicodeEncodeError as error:
+        raise SourceError(f"The file name {name} is not valid Unicode. Rename the file.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{name} cannot be read as a file ({reason}). Check the path.") from error
+
+
+def _read_file(path: Path, max_bytes: int, name: str) -> bytes:
+    """The bytes of a regular file; opened only once it is known not to block or be endless."""
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise SourceError(f"{name} is a folder. Give the path of one file in it.")
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceError(f"{name} is a device or a pipe and not a file. Save its text as a file.")
+    _refuse_size(status.st_size, max_bytes, name)
+    with path.open("rb") as file:
+        data = file.read(max_bytes + 1)  # it may have grown, or be one whose size reads as 0
+    _refuse_size(len(data), max_bytes, name)
+    return data
+
+
+def _refuse_size(size: int, max_bytes: int, name: str) -> None:
+    if size > max_bytes:
+        raise SourceError(
+            f"{name} is too large: {_size(size)}, and at most {_size(max_bytes)} are read."
+            " Split it, or let the operator raise MAX_ARTICLE_MB."
+        )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count:,} bytes"
+
+
+def _upload_name(data: bytes, title: str | None) -> str:
+    # Never a bare name: it could be taken for a path, and read at the next re-index.
+    return f"upload:{_clean_title(title) or hashlib.sha256(data).hexdigest()[:16]}"
+
+
+# --- The media type, and titles.
+
+
+def _media_type(
+    given: str | None, path: Path | None, data: bytes, name: str
+) -> tuple[str, str | None]:
+    """The media type to read as, and the charset that came with it."""
+    essence, _, parameters = (given or "").partition(";")
+    essence = essence.strip().lower()
+    declared = re.search(r"charset\s*=\s*[\"']?([^\s;\"']+)", parameters, re.IGNORECASE)
+    charset = declared[1] if declared else None
+    if essence and essence != "application/octet-stream":
+        if essence in _TYPES:
+            return _TYPES[essence], charset
+        if essence.startswith("text/"):  # CSV, reStructuredText, source code
+            return TEXT, charset
+        looks = looks_like(data)
+        raise SourceError(
+            f"{name} is of type {show(essence)}{f', {looks}' if looks else ''},"
+            f" which cannot be read. {SUPPORTED}"
+        )
+    suffix = path.suffix.lower() if path else ""
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix], charset
+    starts_as_html = re.match(
+        rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", data[:512], re.IGNORECASE
+    )
+    return (HTML if starts_as_html else TEXT), charset
+
+
+def _clean_title(title: str | None) -> str:
+    """A title on one line, without characters that cannot be seen or stored; "" if none."""
+    seen = "".join(
+        " " if char.isspace() else char
+        for char in title or ""
+        if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf", "Cs"}
+    )
+    line = " ".join(seen.split())
+    return line if len(line) <= _LONGEST_TITLE else f"{line[: _LONGEST_TITLE - 1].rstrip()}…"
+
+
+def _plain(text: str) -> Rendered:
+    """Plain text as it is; its first line is the title, and a heading, if it looks like one."""
+    span = _title_line(text)
+    return (text[span[0] : span[1]], text, (span,)) if span else ("", text, ())
+
+
+def _title_line(text: str) -> Span | None:
+    """The first non-empty line if it reads like a title and text follows it.
+
+    With no blank line below, it must also be clearly shorter than the line that follows:
+    the first line of a hard-wrapped paragraph is no title, and its sentence must stay
+    quotable.
+    """
+    lines = [m.span() for m in re.finditer(r"[^\r\n]+", text[:10_000]) if m[0].strip()]
+    if len(lines) < 2:
+        return None
+    first, second = (text[start:end].strip() for start, end in lines[:2])
+    if len(first) > _TITLE_CHARS or not any(char.isalnum() for char in first):
+        return None
+    if re.search(r"[.!?…:;,。][\"'\u201d\u2019)\]]*$", first) or re.match(
+        r"(?:[•*+\u2013\u2014-]|\d+[.)])\s", first
+    ):
+        return None
+    gap = text[lines[0][1] : lines[1][0]]
+    is_apart = len(re.findall(r"\r\n|\r|\n", gap)) > 1
+    if not is_apart and (second[0].islower() or 4 * len(first) > 3 * len(second)):
+        return None
+    start = text.index(first)
+    return start, start + len(first)
+
+
+_RENDERERS: dict[str, Callable[[str], Rendered]] = {
+    TEXT: _plain,
+    MARKDOWN: markdown.render,
+    HTML: webpage.render,
+}

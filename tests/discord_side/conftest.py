@@ -1,0 +1,62 @@
+"""A simulated Discord around the real bot, on the stand-in engine or the real one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import simcord
+
+from bot.client import ArticleBot, BotOptions
+from index import Engine, IndexSettings, Scope
+from index.embedding import SentenceTransformerEmbedder
+
+from .stand_in import StandInEngine, World
+
+
+@pytest.fixture
+def engine() -> Iterator[StandInEngine]:
+    engine = StandInEngine()
+    yield engine
+    engine.gate.set()
+    engine.reindex_gate.set()
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> BotOptions:
+    return BotOptions(data_dir=tmp_path, user_cooldown_s=0, progress_every_s=60)
+
+
+@pytest.fixture
+def bot(engine: Any, options: BotOptions) -> ArticleBot:
+    return ArticleBot(engine, options)
+
+
+@pytest.fixture
+def simcord_bot(bot: ArticleBot) -> ArticleBot:
+    return bot
+
+
+@pytest.fixture
+async def env(simcord_env: simcord.Env, bot: ArticleBot) -> AsyncIterator[simcord.Env]:
+    yield simcord_env
+    await bot.close()
+
+
+@pytest.fixture
+def world(env: simcord.Env) -> World:
+    return World(env)
+
+
+@pytest.fixture(scope="session")
+def library(
+    tmp_path_factory: pytest.TempPathFactory, minilm: SentenceTransformerEmbedder
+) -> Iterator[Engine]:
+    """The real engine on the bundled article, warm before any simulated Discord starts."""
+    settings = IndexSettings(data_dir=tmp_path_factory.mktemp("library"))
+    with Engine.open(settings, embedder=minilm) as engine:
+        engine.publish_shared()
+        engine.warm(Scope.shared())
+        yield engine

@@ -1,0 +1,188 @@
+"""An engine that can be read by eye, values for it, and short words for a simulated server.
+
+The stand-in engine answers with the sentence of its article that shares most words with
+the question, so that exact answers can be expected, and it can be told to be slow or to
+fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+import simcord
+
+from bot.offload import Offload
+from index import Answer, Article, Hit, Kind, Passage, Quote, ReindexReport, Scope
+
+TITLE = "The lighthouse of Aldra"
+SENTENCES = (
+    "The lighthouse was built in 1862.",
+    "Its keeper is called Ann.",
+    "The lamp reaches forty kilometres.",
+)
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
+
+
+def quote_of(sentence: str, paragraph: int = 1, paragraphs: int = 3, start: int = 100) -> Quote:
+    return Quote(
+        Scope.shared(), 1, 1, TITLE, "lighthouse.md", start, start + len(sentence), sentence,
+        paragraph, paragraphs,
+    )  # fmt: skip
+
+
+def answer_of(quote: Quote, text: str | None = None, confidence: float = 0.92) -> Answer:
+    """An answer whose text is the quote, or the part of it that ``text`` names."""
+    text = quote.text if text is None else text
+    start = quote.start + quote.text.index(text)
+    return Answer(
+        question="?", kind=Kind.SPAN, confidence=confidence, threshold=0.5, elapsed_ms=1.0,
+        text=text, start=start, end=start + len(text), quotes=(quote,),
+    )  # fmt: skip
+
+
+def not_said(kind: Kind = Kind.NONE, confidence: float = 0.1) -> Answer:
+    passage = Passage(Scope.shared(), 1, 1, TITLE, 0, len(SENTENCES[0]), SENTENCES[0])
+    return Answer(
+        question="?", kind=kind, confidence=confidence, threshold=0.5, elapsed_ms=1.0,
+        passages=(Hit(passage, 0.2),),
+    )  # fmt: skip
+
+
+def report_of(scope: Scope, **changes: Any) -> ReindexReport:
+    values: dict[str, Any] = {
+        "scope": scope, "generation": "g7", "articles": 1, "passages": 3, "embedded": 1,
+        "reused": 2, "added": (), "changed": (TITLE,), "removed": (), "failed": (), "seconds": 0.25,
+    }  # fmt: skip
+    return ReindexReport(**{**values, **changes})
+
+
+@dataclass
+class StandInEngine:
+    """The engine's methods that the bot calls. ``gate`` closed holds every question, and
+    ``reindex_gate`` every re-index; ``failure`` is raised instead of answering.
+    """
+
+    failure: Exception | None = None
+    owned: dict[Scope, list[Article]] = field(default_factory=dict)
+    asked: list[tuple[Scope, str]] = field(default_factory=list)
+    reindexed: list[Scope] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+    reindex_gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+        self.reindex_gate.set()
+
+    def ask(self, scope: Scope, question: str, **_: Any) -> Answer:
+        self.asked.append((scope, question))
+        assert self.gate.wait(10)
+        if self.failure is not None:
+            raise self.failure
+        if "hello" in words(question):
+            return not_said(Kind.CHAT)
+        shared = [len(words(question) & words(sentence)) for sentence in SENTENCES]
+        if not max(shared):
+            return not_said()
+        best = shared.index(max(shared))
+        return answer_of(quote_of(SENTENCES[best], best + 1))
+
+    def articles(self, scope: Scope) -> list[Article]:
+        return self.owned.get(scope, [])
+
+    def reindex(self, scope: Scope, *, progress: Callable[[str, int, int], None]) -> ReindexReport:
+        progress("embedding", 1, 3)
+        assert self.reindex_gate.wait(10)
+        progress("publishing", 3, 3)
+        self.reindexed.append(scope)
+        return report_of(scope)
+
+    def gives_articles_to(self, scope: Scope) -> None:
+        self.owned[scope] = [
+            Article(scope, 9, 1, "Rules", "rules.md", "text/markdown", "0", 10, datetime.now(UTC))
+        ]
+
+
+class World:
+    """One server with a channel and a member, and short words for what members do."""
+
+    def __init__(self, env: simcord.Env) -> None:
+        self.env = env
+        self.guild = env.create_guild("Harbour")
+        self.channel = self.guild.create_text_channel("general")
+        self.ann = self.guild.add_member(env.create_user("ann"))
+        managers = self.guild.create_role(
+            "Managers", permissions=discord.Permissions(manage_guild=True)
+        )
+        self.manager = self.guild.add_member(env.create_user("mia"), roles=[managers])
+
+    @property
+    def mention(self) -> str:
+        return f"<@{self.env.bot.user.id}>"
+
+    @property
+    def scope(self) -> Scope:
+        return Scope.guild(self.guild.id)
+
+    def replies(self) -> list[discord.Message]:
+        """What the bot wrote in the channel."""
+        return [m for m in self.channel.history() if m.author.id == self.env.bot.user.id]
+
+    def callbacks(self) -> list[int]:
+        """The types of the first responses to interactions: 5 is deferred, 4 a message."""
+        return [request.json["type"] for request in self.requests("POST", "/callback")]
+
+    def requests(self, method: str, ending: str) -> list[simcord.HttpLogEntry]:
+        return [
+            request
+            for request in self.env.http_requests
+            if request.method == method and request.path.endswith(ending)
+        ]
+
+
+def runs_outside(env: simcord.Env, offload: Offload) -> None:
+    """Let the simulation see the offload's work as an external input: a command that waits
+    for work that a test holds back then counts as settled, and others can be given.
+    """
+    run = offload.run
+
+    async def run_outside(work: Callable[[float | None], Any]) -> Any:
+        return await env.external_wait(run(work), reason="work that the test holds back")
+
+    offload.run = run_outside  # type: ignore[method-assign, assignment]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread or a server brings about, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - threads set no event of asyncio's
+            await asyncio.sleep(0.001)
+
+
+def lines(view: discord.ui.LayoutView) -> list[str]:
+    """The text of a view that is yet to be sent, from top to bottom."""
+    return [
+        item.content for item in view.walk_children() if isinstance(item, discord.ui.TextDisplay)
+    ]
+
+
+def texts(message: discord.Message | simcord.ResponseMessage | None) -> list[str]:
+    """The text of a message's components, from top to bottom."""
+    assert message is not None
+    if isinstance(message, simcord.ResponseMessage):
+        message = message.message
+    return [
+        item.content
+        for container in message.components
+        for item in container.children
+        if isinstance(item, discord.TextDisplay)
+    ]

@@ -1,0 +1,148 @@
+"""`/reindex`: for managers, with progress in the message, one at a time, asking goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import discord
+import pytest
+import simcord
+
+from bot.client import ArticleBot
+from bot.errors import ShuttingDown, words_for
+from index import LibraryBusy, Scope
+
+from .stand_in import SENTENCES, StandInEngine, World, runs_outside, texts, until
+
+pytestmark = pytest.mark.simcord(shard_count=1)
+
+
+async def test_managers_reindex_their_servers_articles_and_see_the_result(
+    world: World, engine: StandInEngine
+) -> None:
+    engine.gives_articles_to(world.scope)
+    result = await world.manager.slash(world.channel, "reindex")
+    assert world.callbacks() == [5]
+    assert engine.reindexed == [world.scope]
+    assert texts(result.response)[0] == "### Re-indexed this server's articles"
+    assert "1 embedded, 2 reused" in texts(result.response)[1]
+
+
+async def test_discord_offers_the_command_to_managers_in_servers_alone(env: simcord.Env) -> None:
+    (put,) = [r for r in env.http_requests if r.method == "PUT"]
+    (command,) = [command for command in put.json if command["name"] == "reindex"]
+    assert (
+        int(command["default_member_permissions"]) == discord.Permissions(manage_guild=True).value
+    )
+    assert command["contexts"] == [0]
+
+
+async def test_members_without_the_right_do_not_see_it(world: World) -> None:
+    assert world.ann.available_commands(world.channel) == ("ask",)
+    assert world.manager.available_commands(world.channel) == ("ask", "reindex")
+
+
+async def test_who_slips_past_discords_default_is_refused_on_the_server_side(
+    world: World, engine: StandInEngine, env: simcord.Env
+) -> None:
+    engine.gives_articles_to(world.scope)
+    commands = await env.bot.tree.fetch_commands()
+    (reindex,) = [command for command in commands if command.name == "reindex"]
+    world.guild.set_command_permissions(reindex, {world.ann: True})
+    result = await world.ann.slash(world.channel, "reindex")
+    assert texts(result.response) == [
+        "Only people who may manage this server can re-index its articles."
+    ]
+    assert engine.reindexed == []
+
+
+async def test_the_managers_of_the_bots_only_server_reindex_the_shared_articles(
+    world: World, engine: StandInEngine
+) -> None:
+    result = await world.manager.slash(world.channel, "reindex")
+    assert engine.reindexed == [Scope.shared()]
+    assert texts(result.response)[0] == "### Re-indexed the shared articles"
+
+
+async def test_with_other_servers_the_shared_articles_are_the_owners(
+    world: World, engine: StandInEngine, env: simcord.Env, bot: ArticleBot
+) -> None:
+    env.create_guild("Elsewhere")
+    bot.owner_id = world.ann.id  # the application belongs to somebody else
+    refused = await world.manager.slash(world.channel, "reindex")
+    (words,) = texts(refused.response)
+    assert words.startswith("This server has no articles of its own: it reads the shared article")
+    assert words.endswith("which only my owner can re-index.")
+    assert engine.reindexed == []
+    bot.owner_id = world.manager.id
+    await world.manager.slash(world.channel, "reindex")
+    assert engine.reindexed == [Scope.shared()]
+
+
+async def test_another_process_at_work_is_told_in_words(
+    world: World, engine: StandInEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: Any, **__: Any) -> None:
+        raise LibraryBusy("locked by 42")
+
+    monkeypatch.setattr(engine, "reindex", busy)
+    result = await world.manager.slash(world.channel, "reindex")
+    assert texts(result.response) == [words_for(LibraryBusy("locked by 42"))]
+
+
+class TestWhileItRuns:
+    @pytest.fixture
+    def held(self, env: simcord.Env, engine: StandInEngine, bot: ArticleBot) -> StandInEngine:
+        runs_outside(env, bot.chores)
+        engine.reindex_gate.clear()
+        return engine
+
+    async def finished(self, bot: ArticleBot, env: simcord.Env) -> None:
+        await until(lambda: not bot.chores.backlog)
+        await env.settle()
+
+    async def test_progress_shows_and_then_gives_way_to_the_result(
+        self, world: World, held: StandInEngine, bot: ArticleBot
+    ) -> None:
+        result = await world.manager.slash(world.channel, "reindex")
+        await world.env.advance_time(60)
+        assert texts(result.response)[0] == "### Re-indexing: embedding"
+        assert texts(result.response)[1] == "`▰▰▰▰▱▱▱▱▱▱▱▱` 1 of 3"
+        held.reindex_gate.set()
+        await self.finished(bot, world.env)
+        assert texts(result.response)[0] == "### Re-indexed the shared articles"
+
+    async def test_a_second_caller_is_told_and_the_first_goes_on(
+        self, world: World, held: StandInEngine, bot: ArticleBot
+    ) -> None:
+        first = await world.manager.slash(world.channel, "reindex")
+        second = await world.manager.slash(world.channel, "reindex")
+        assert texts(second.response) == ["A re-index is already running; it began just now."]
+        held.reindex_gate.set()
+        await self.finished(bot, world.env)
+        assert texts(first.response)[0] == "### Re-indexed the shared articles"
+        assert held.reindexed == [Scope.shared()]
+
+    async def test_questions_are_answered(
+        self, world: World, held: StandInEngine, bot: ArticleBot
+    ) -> None:
+        await world.manager.slash(world.channel, "reindex")
+        for _ in range(5):
+            result = await world.ann.slash(world.channel, "ask", question="When was it built?")
+            assert f"> {SENTENCES[0]}" in texts(result.response)
+        assert held.reindexed == []
+        held.reindex_gate.set()
+        await self.finished(bot, world.env)
+        assert held.reindexed == [Scope.shared()]
+
+    async def test_closing_stops_it_unpublished_and_says_so(
+        self, world: World, held: StandInEngine, bot: ArticleBot
+    ) -> None:
+        result = await world.manager.slash(world.channel, "reindex")
+        draining = asyncio.create_task(bot.drain())
+        await asyncio.sleep(0)
+        held.reindex_gate.set()
+        assert await draining
+        assert texts(result.response) == [words_for(ShuttingDown())]
+        assert held.reindexed == []

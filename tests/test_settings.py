@@ -1,0 +1,144 @@
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from pydantic_core import PydanticUndefined
+
+from bot.settings import Settings, SettingsError, read_settings
+from index import IndexSettings
+
+ROOT = Path(__file__).parents[1]
+INDEX_FIELDS = list(IndexSettings.model_fields)
+# The bot's own first, as whoever sets it up meets them.
+FIELDS = [name for name in Settings.model_fields if name not in INDEX_FIELDS] + INDEX_FIELDS
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    for name in FIELDS:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def default_of(name):
+    """As it is written down; empty where there is none, or where it depends on the platform."""
+    default = Settings.model_fields[name].default
+    return "" if default in {None, PydanticUndefined} else str(default)
+
+
+def test_every_setting_has_a_description():
+    assert [name for name in FIELDS if not Settings.model_fields[name].description] == []
+
+
+def test_env_example_lists_every_setting_with_its_description_and_default():
+    blocks = [
+        "# Settings of article-bot. Copy this file to .env and remove the # before what you set.\n"
+        "# The environment goes before .env; an empty value counts as unset."
+    ]
+    blocks += [
+        f"# {Settings.model_fields[name].description}\n#{name.upper()}={default_of(name)}"
+        for name in FIELDS
+    ]
+    assert (ROOT / ".env.example").read_text("utf-8") == "\n\n".join(blocks) + "\n"
+
+
+def test_the_readme_has_a_row_with_the_default_of_every_setting():
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \|(.*)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted(name for name, _ in rows) == sorted(name.upper() for name in FIELDS)
+    missing = {name for name, row in rows if f"`{default_of(name.lower())}`" not in row}
+    assert missing == {name.upper() for name in FIELDS if not default_of(name)}
+
+
+def test_without_environment_and_file_everything_has_its_default():
+    settings = read_settings(None)
+    assert settings.discord_token is None
+    assert settings.article is None
+    assert settings.model_fields_set == set()
+    assert (settings.workers, settings.queue_limit) == (1, 64)
+    assert (settings.answer_timeout_s, settings.user_cooldown_s) == (20, 3)
+
+
+def test_the_environment_goes_before_the_file_and_other_variables_are_ignored(
+    tmp_path, monkeypatch
+):
+    file = tmp_path / ".env"
+    file.write_text("THRESHOLD=0.25\nWORKERS=2\nSOMEBODY_ELSES=1\n# QUEUE_LIMIT=5\n")
+    monkeypatch.setenv("WORKERS", "3")
+    monkeypatch.setenv("UNRELATED", "1")
+    settings = read_settings(file)
+    assert (settings.threshold, settings.workers, settings.queue_limit) == (0.25, 3, 64)
+
+
+def test_no_file_is_read_unless_it_is_named(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("WORKERS=7\n")
+    monkeypatch.chdir(tmp_path)
+    assert read_settings(None).workers == 1
+    assert Settings().workers == 1
+
+
+def test_a_named_file_that_does_not_exist_is_as_good_as_an_empty_one(tmp_path):
+    assert read_settings(tmp_path / ".env").model_fields_set == set()
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch):
+    monkeypatch.setenv("SYNC_GUILD", "")
+    monkeypatch.setenv("DISCORD_TOKEN", "")
+    settings = read_settings(None)
+    assert (settings.sync_guild, settings.discord_token) == (None, None)
+
+
+def test_the_token_is_never_shown(monkeypatch):
+    monkeypatch.setenv("DISCORD_TOKEN", "very.secret.token")
+    settings = read_settings(None)
+    assert "very.secret" not in f"{settings!r} {settings}"
+    assert settings.discord_token.get_secret_value() == "very.secret.token"
+
+
+def test_every_bad_value_gets_one_line_that_names_its_variable(monkeypatch):
+    monkeypatch.setenv("THRESHOLD", "7")
+    monkeypatch.setenv("WORKERS", "many")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    monkeypatch.setenv("DISCORD_TOKEN", "very.secret.token")
+    with pytest.raises(SettingsError) as caught:
+        read_settings(None)
+    assert str(caught.value).splitlines() == [
+        "THRESHOLD: '7' does not fit: must be less than or equal to 1.",
+        "WORKERS: 'many' does not fit: must be a valid integer,"
+        " unable to parse string as an integer.",
+        "LOG_LEVEL: 'LOUD' does not fit: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'.",
+    ]
+
+
+@pytest.mark.parametrize("value", ["nan", "-0.1", "1.1", ""])
+def test_a_threshold_outside_0_to_1_is_refused_and_an_empty_one_unset(monkeypatch, value):
+    monkeypatch.setenv("THRESHOLD", value)
+    if value:
+        with pytest.raises(SettingsError, match=r"^THRESHOLD: "):
+            read_settings(None)
+    else:
+        assert read_settings(None).threshold == IndexSettings().threshold
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes(b"WORKERS=\xff\xfe")
+    with pytest.raises(SettingsError, match=re.escape(str(file))):
+        read_settings(file)
+
+
+def test_the_log_level_may_be_written_in_any_case(monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    assert read_settings(None).log_level == "DEBUG"
+
+
+def test_a_tilde_in_the_data_folder_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("DATA_DIR", "~/articles")
+    assert read_settings(None).data_dir == Path.home() / "articles"
+
+
+def test_settings_cannot_be_changed():
+    settings = read_settings(None)
+    with pytest.raises(ValidationError):
+        settings.workers = 2
