@@ -84,14 +84,14 @@ def _settings(env_file: Path | None) -> Settings:
     settings = read_settings(env_file)
     # A person at a terminal wants answers, not a log, unless they ask for one.
     chosen = settings.discord_token is not None or "log_level" in settings.model_fields_set
+    level = settings.log_level if chosen else "WARNING"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(level)  # some libraries set a level of their own, past the root's
     logging.basicConfig(
-        level=settings.log_level if chosen else logging.WARNING,
+        level=level,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
+        handlers=[handler],
     )
-    for handler in logging.root.handlers:
-        # Some libraries set the level of their own loggers, past the root's.
-        handler.setLevel(logging.root.level)
     return settings
 
 

@@ -11,6 +11,7 @@ import re
 import unicodedata
 
 ELLIPSIS = "…"
+_CUT = f"\u00a0{ELLIPSIS}"  # never alone on a line
 _MOST_ACCENTS = 4
 _BLANK_LETTERS = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"), " ")
 _TAGS = "\U000e0000"  # from here on Unicode holds tags, selectors and private letters alone
@@ -72,10 +73,10 @@ def fit(text: str, budget: int) -> str:
 def _ellipsed(head: str, text: str) -> str:
     ends = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() <= len(head)]
     if ends and ends[-1] >= len(head) // 2:
-        return f"{plain(head[: ends[-1]])} {ELLIPSIS}"
+        return f"{plain(head[: ends[-1]])}{_CUT}"
     if not text[len(head) :].startswith(" ") and " " in head:
         head = head[: head.rindex(" ")]
-    return f"{plain(head.rstrip())} {ELLIPSIS}" if head.strip() else ELLIPSIS
+    return f"{plain(head.rstrip())}{_CUT}" if head.strip() else ELLIPSIS
 
 
 def fit_tail(text: str, budget: int) -> str:
@@ -87,7 +88,7 @@ def fit_tail(text: str, budget: int) -> str:
     tail = ""
     while words and size(plain(f"{words[-1]} {tail}")) <= budget - 2:
         tail = f"{words.pop()} {tail}"
-    return f"{ELLIPSIS} {plain(tail.rstrip())}".rstrip()
+    return f"{ELLIPSIS}\u00a0{plain(tail.rstrip())}".rstrip()
 
 
 def marked(text: str, start: int, end: int, budget: int) -> str:

@@ -44,10 +44,16 @@ from index.types import (
 if TYPE_CHECKING:
     from index.engine import Engine
     from index.evaluation import Evaluation, evaluate, plot
+    from index.journal import Journal, Kept, Preferences, Record, Tally
 
 _LAZY = {
     "Engine": "index.engine",
     "Evaluation": "index.evaluation",
+    "Journal": "index.journal",
+    "Kept": "index.journal",
+    "Preferences": "index.journal",
+    "Record": "index.journal",
+    "Tally": "index.journal",
     "evaluate": "index.evaluation",
     "plot": "index.evaluation",
 }
@@ -67,19 +73,24 @@ __all__ = [
     "GenerationError",
     "Hit",
     "IndexSettings",
+    "Journal",
+    "Kept",
     "Kind",
     "LanguageError",
     "LibraryBusy",
     "ModelError",
     "OperatorError",
     "Passage",
+    "Preferences",
     "Progress",
     "QuestionError",
     "Quote",
+    "Record",
     "ReindexReport",
     "Scope",
     "SourceError",
     "StorageError",
+    "Tally",
     "TryAgain",
     "Turn",
     "VerifyReport",

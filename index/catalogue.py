@@ -32,6 +32,8 @@ scopes = sa.Table(
     sa.Column("scope", sa.Text, primary_key=True),
     # Rises with every change of the scope's articles; a generation names the one it holds.
     sa.Column("revision", sa.Integer, nullable=False),
+    # When the bot was removed from there.
+    sa.Column("left_at", sa.DateTime(timezone=True)),
 )
 
 articles = sa.Table(
@@ -71,7 +73,40 @@ vectors = sa.Table(
     sa.Column("vector", sa.LargeBinary, nullable=False),
 )
 
-SCHEMA = "0001"
+preferences = sa.Table(
+    "preferences",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.JSON, nullable=False),
+)
+
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("asker", sa.BigInteger, nullable=False, index=True),
+    sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False, index=True),
+    # Only where the scope's preferences keep it.
+    sa.Column("question", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("elapsed_ms", sa.Float, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+)
+
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("answer_id", sa.Text, primary_key=True),
+    sa.Column("user", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+)
+
+SCHEMA = "0002"
 """The newest migration; a catalogue that names it needs none."""
 
 _LOOKUP = 500  # keys in one SELECT, well under SQLite's limit on parameters
@@ -123,7 +158,7 @@ class Catalogue:
         """
         now = datetime.now(UTC)
         digest = content_hash(document)
-        with self._write() as connection:
+        with self.writing() as connection:
             known = connection.execute(
                 sa.select(articles.c.id, articles.c.version, articles.c.removed_at).where(
                     articles.c.scope == scope.key, articles.c.source == document.source
@@ -165,7 +200,7 @@ class Catalogue:
         Raises:
             ArticleNotFound: the scope holds no such article.
         """
-        with self._write() as connection:
+        with self.writing() as connection:
             article = self._get(connection, scope, article_id)
             connection.execute(
                 sa.update(articles)
@@ -177,14 +212,14 @@ class Catalogue:
 
     def articles(self, scope: Scope) -> list[Article]:
         """The live articles of ``scope``, oldest first."""
-        with self._read() as connection:
+        with self.reading() as connection:
             rows = connection.execute(_ARTICLES.where(articles.c.scope == scope.key))
             return [_article(row) for row in rows]
 
     def texts(self, scope: Scope) -> list[StoredText]:
         """The live articles of ``scope`` with their texts, oldest first."""
         query = _ARTICLES.add_columns(versions.c.text, versions.c.headings)
-        with self._read() as connection:
+        with self.reading() as connection:
             return [
                 StoredText(_article(row), row.text, tuple((a, b) for a, b in row.headings))
                 for row in connection.execute(query.where(articles.c.scope == scope.key))
@@ -192,7 +227,7 @@ class Catalogue:
 
     def text(self, scope: Scope, article_id: int, version: int) -> str:
         """One stored version's text; ArticleNotFound when there is none."""
-        with self._read() as connection:
+        with self.reading() as connection:
             text = connection.scalar(
                 sa.select(versions.c.text).where(
                     versions.c.scope == scope.key,
@@ -206,7 +241,7 @@ class Catalogue:
 
     def revision(self, scope: Scope) -> int:
         """Rises with every change of the scope's articles; 0 before the first."""
-        with self._read() as connection:
+        with self.reading() as connection:
             found = connection.scalar(
                 sa.select(scopes.c.revision).where(scopes.c.scope == scope.key)
             )
@@ -214,7 +249,7 @@ class Catalogue:
 
     def scopes(self) -> list[Scope]:
         """Every scope that was ever written."""
-        with self._read() as connection:
+        with self.reading() as connection:
             return [Scope(key) for key in connection.scalars(sa.select(scopes.c.scope))]
 
     def cached_vectors(
@@ -222,7 +257,7 @@ class Catalogue:
     ) -> dict[bytes, Vectors]:
         """The cached vectors of those texts that have one."""
         found: dict[bytes, Vectors] = {}
-        with self._read() as connection:
+        with self.reading() as connection:
             for begin in range(0, len(hashes), _LOOKUP):
                 rows = connection.execute(
                     sa.select(vectors.c.content_hash, vectors.c.vector).where(
@@ -245,12 +280,18 @@ class Catalogue:
             for key, value in new.items()
         ]
         if rows:
-            with self._write() as connection:
+            with self.writing() as connection:
                 connection.execute(sa.insert(vectors).prefix_with("OR IGNORE"), rows)
+
+    def forget(self, scope: Scope) -> None:
+        """Delete all that is stored of a scope, for good."""
+        with self.writing() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(sa.delete(table).where(table.c.scope == scope.key))
 
     def check(self) -> list[str]:
         """What the database's own integrity check complains of; empty when all is well."""
-        with self._read() as connection:
+        with self.reading() as connection:
             rows = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
         return [str(row) for row in rows if row != "ok"]
 
@@ -302,12 +343,12 @@ class Catalogue:
             connection.execute(sa.insert(scopes).values(scope=scope.key, revision=1))
 
     @contextmanager
-    def _read(self) -> Iterator[sa.Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
         with mapped(self._engine.url.database), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
+    def writing(self) -> Iterator[sa.Connection]:
         """One transaction that holds the write lock from its first statement."""
         engine = self._engine.execution_options(begin="IMMEDIATE")
         with mapped(self._engine.url.database), engine.begin() as connection:

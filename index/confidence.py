@@ -16,11 +16,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_TOPIC = (-13.264, 12.5, 11.4, 10.6)
-_RIGHT = (-2.127, 1.1, 2.0, 4.3)
-
-THRESHOLD = 0.3
-"""Answers 97 % of the answerable training questions."""
+_TOPIC = (-12.199, 16.680, 5.301, 9.287)
+_RIGHT = (-2.586, 1.901, 2.043, 4.779)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,12 @@ from typing import Self
 from index import sources
 from index.answering import Found, Reading, find, passages, read
 from index.catalogue import Catalogue
+from index.chunking import paragraphs
 from index.embedding import Embedder, SentenceTransformerEmbedder, Vectors
 from index.errors import ArticleNotFound, DeadlineExceeded, SourceError
 from index.followup import leans
 from index.generation import GenerationStore, Searched
+from index.journal import Journal
 from index.lexical import tokens
 from index.library import Library, silent
 from index.question import check
@@ -35,7 +37,9 @@ from index.types import (
     Document,
     Hit,
     Kind,
+    Passage,
     Progress,
+    Quote,
     ReindexReport,
     Scope,
     Turn,
@@ -64,6 +68,7 @@ class Engine:
         self._reader = reader
         store = GenerationStore(settings.data_dir / "index")
         self._library = Library(catalogue, store, embedder)
+        self._journal = Journal(catalogue)
         # A stored version never changes, so its text may be kept as long as there is room.
         self._text = lru_cache(_TEXTS_IN_MEMORY)(catalogue.text)
 
@@ -98,6 +103,11 @@ class Engine:
         self._embedder.encode(["warm"])
         for scope in scopes:
             self._library.generation(scope)
+
+    @property
+    def journal(self) -> Journal:
+        """What was asked and answered, and how each scope is set up."""
+        return self._journal
 
     # Articles
 
@@ -145,6 +155,14 @@ class Engine:
         """
         return self._library.remove(scope, article_id)
 
+    def forget(self, scope: Scope) -> None:
+        """Delete all that is stored of a scope, articles and index, for good.
+
+        Raises:
+            LibraryBusy: the scope is being changed.
+        """
+        self._library.forget(scope)
+
     def articles(self, scope: Scope) -> list[Article]:
         """The articles of ``scope`` itself, oldest first."""
         return self._catalogue.articles(scope)
@@ -176,12 +194,13 @@ class Engine:
         history: Sequence[Turn] = (),
         threshold: float | None = None,
         deadline_s: float | None = None,
+        only: Article | None = None,
     ) -> Answer:
         """Answer a question from the articles of ``scope`` and the shared ones.
 
         ``history`` holds earlier turns, oldest first; it counts only when the question
         leans on the last one. Below ``threshold`` (default: the setting's) the answer is
-        that the article does not say; 0 never declines.
+        that the article does not say; 0 never declines. ``only`` asks one article alone.
 
         Raises:
             QuestionError: the question is empty, too long, without words, or in a
@@ -196,7 +215,7 @@ class Engine:
             english_only=self._settings.model == PACKAGED_MODEL,
         )
         deadline = _Deadline(deadline_s)
-        searched = self._library.searched(scope)
+        searched = self._library.searched(scope, only)
         deadline.check("opening the index")
         limit = self._settings.threshold if threshold is None else threshold
         readings = _readings(checked.text, history)
@@ -220,6 +239,27 @@ class Engine:
         vector = self._embedder.encode([text])[0]
         found = _found(searched, vector, tokens(text))
         return [run.hit for run in passages(found, self._text, at_least=limit)[:limit]]
+
+    def paragraph(self, quote: Quote) -> Passage:
+        """The paragraph that a quote stands in, as it was when the quote was taken.
+
+        Raises:
+            ArticleNotFound: that version of the article is no longer stored.
+        """
+        text = self._text(quote.scope, quote.article_id, quote.version)
+        start, end = next(
+            ((a, b) for a, b in paragraphs(text) if a <= quote.start < b),
+            (quote.start, quote.end),
+        )
+        return Passage(
+            scope=quote.scope,
+            article_id=quote.article_id,
+            version=quote.version,
+            article=quote.article,
+            start=start,
+            end=end,
+            text=text[start:end],
+        )
 
     def _outcome(self, searched: Sequence[Searched], text: str, vector: Vectors) -> Reading:
         words = tokens(text)

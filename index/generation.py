@@ -259,6 +259,14 @@ class GenerationStore:
         _check_shape(folder, manifest, parts)
         return Generation(name, manifest, parts)
 
+    def forget(self, scope: Scope) -> None:
+        """Remove all generations of a scope; the lock stays with whoever holds it."""
+        home = self.folder(scope)
+        (home / "CURRENT").unlink(missing_ok=True)
+        for path in home.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+
     def publish(
         self,
         scope: Scope,

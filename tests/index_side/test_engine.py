@@ -258,6 +258,41 @@ def test_a_deadline_that_has_passed_is_told(engine: Engine) -> None:
         engine.ask(LOCAL, "Who has gold?", deadline_s=0)
 
 
+def test_one_article_can_be_asked_alone(engine: Engine) -> None:
+    king = engine.add(ONE, b"The king has gold.")
+    queen = engine.add(ONE, b"The queen has a ship.")
+    shared = engine.add(Scope.shared(), b"The doctor has an apple.")
+    for article, text in ((king, "The king has gold."), (shared, "The doctor has an apple.")):
+        answer = engine.ask(ONE, "Who has a ship?", threshold=0, only=article)
+        assert answer.text == text
+        assert len(answer.passages) == 1
+    with pytest.raises(ArticleNotFound):
+        engine.ask(TWO, "Who has a ship?", only=queen)
+
+
+def test_a_quote_is_shown_in_its_paragraph_as_it_was(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("A storm came.\n\nThe king has a ship. The queen has gold.")
+    engine.add(LOCAL, path)
+    quote = engine.ask(LOCAL, "Who has gold?", threshold=0).quotes[0]
+    path.write_text("Nothing is left of it.")
+    engine.reindex(LOCAL)
+    passage = engine.paragraph(quote)
+    assert (passage.start, passage.text) == (15, "The king has a ship. The queen has gold.")
+
+
+def test_a_forgotten_scope_leaves_nothing_behind(engine: Engine, tmp_path: Path) -> None:
+    engine.add(ONE, b"The king has gold.")
+    engine.add(TWO, b"The queen has a ship.")
+    engine.forget(ONE)
+    with pytest.raises(ArticleNotFound):
+        engine.ask(ONE, "Who has gold?")
+    home = tmp_path / "data" / "index" / "guild-1"
+    assert [path.name for path in home.iterdir() if path.name != "lock"] == []
+    assert engine.ask(TWO, "Who has a ship?", threshold=0).answered
+    assert engine.add(ONE, b"The king has gold.").id == 1
+
+
 def test_the_bundled_article_is_published_once(engine: Engine, embedder: WordEmbedder) -> None:
     article = engine.publish_shared()
     assert article.title.startswith("China courts its tech giants")

@@ -603,5 +603,5 @@ def test_any_bytes_of_any_type_are_a_sound_document_or_a_source_error(data, medi
 
 @given(st.text(max_size=300))
 def test_any_text_as_a_path_is_a_source_error(path):
-    assume(not Path(path.strip("\0")).exists())
+    assume(not os.path.exists(path.strip("\0")))  # noqa: PTH110 - Path.exists raises on long names
     assert refusal(path)

@@ -71,6 +71,7 @@ class Page:
         )
         self._session = attached["sessionId"]
         await self.call("Page.enable")
+        await self.call("Page.setBypassCSP", enabled=True)  # or it takes no style of ours
 
     async def goto(self, url: str, ready: str) -> None:
         """Open ``url`` and wait until the script ``ready`` is true in it."""
@@ -79,7 +80,7 @@ class Page:
 
     async def until(self, condition: str) -> None:
         async with asyncio.timeout(READY_S):
-            while not await self.run(condition):
+            while not await self.run(condition):  # noqa: ASYNC110 - the browser sets no event
                 await asyncio.sleep(0.05)
 
     async def run(self, script: str) -> Any:
@@ -91,7 +92,7 @@ class Page:
             raise RuntimeError(reply["exceptionDetails"]["exception"]["description"])
         return reply["result"].get("value")
 
-    async def resize(self, width: int, height: int, *, scale: int) -> None:
+    async def resize(self, width: int, height: int, *, scale: float) -> None:
         await self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=scale, mobile=False,
@@ -114,9 +115,10 @@ async def opened(path: str) -> AsyncIterator[Page]:
             )
         try:
             address = await _address(process, Path(folder) / "DevToolsActivePort", log)
-            async with aiohttp.ClientSession() as session, session.ws_connect(
-                address, max_msg_size=0
-            ) as socket:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(address, max_msg_size=0) as socket,
+            ):
                 page = Page(socket)
                 await page.open()
                 yield page
@@ -131,8 +133,11 @@ async def _address(process: asyncio.subprocess.Process, announced: Path, log: Pa
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(START_S):
             while process.returncode is None:
-                lines = announced.read_text().splitlines() if announced.exists() else []
-                if len(lines) == 2:
+                if len(lines := _lines(announced)) == 2:
                     return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
                 await asyncio.sleep(0.02)
-    raise RuntimeError(f"the browser did not start: {log.read_text(errors='replace')[-500:]}")
+    raise RuntimeError(f"the browser did not start: {' '.join(_lines(log)[-5:])}")
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(errors="replace").splitlines() if path.exists() else []

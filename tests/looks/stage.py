@@ -10,8 +10,7 @@ from typing import Any
 import simcord
 
 from bot.client import ArticleBot
-from bot.policy import BURST
-from index import Answer, Article, Engine, Progress, ReindexReport, Scope
+from index import Answer, Article, Engine, Kind, Progress, ReindexReport, Scope
 from tests.discord_side.stand_in import World, runs_outside
 
 HOSTILE_TITLE = "@everyone **free** [nitro](https://evil.example) \u202e# ||gift||"
@@ -104,11 +103,6 @@ class Stage(World):
                 setattr(self.engine, name, value)
         return result
 
-    def tires(self, now: float) -> None:
-        """Let the member have used up the cooldown."""
-        for _ in range(BURST):
-            self.bot.cooldown.take((self.guild.id, self.ann.id), now)
-
 
 def narrowed(part: str, confidence: float | None = None) -> Callable[[Answer], Answer]:
     """Make ``part`` of the quote the answer, as a reader that finds spans does."""
@@ -117,12 +111,20 @@ def narrowed(part: str, confidence: float | None = None) -> Callable[[Answer], A
         quote = answer.quotes[0]
         start = quote.start + quote.text.index(part)
         sure = answer.confidence if confidence is None else confidence
-        return replace(
-            answer, text=part, start=start, end=start + len(part), confidence=sure
-        )
+        return replace(answer, text=part, start=start, end=start + len(part), confidence=sure)
 
     return change
 
 
 def as_sure_as(confidence: float) -> Callable[[Answer], Answer]:
     return lambda answer: replace(answer, confidence=confidence)
+
+
+def declined(confidence: float, threshold: float) -> Callable[[Answer], Answer]:
+    def change(answer: Answer) -> Answer:
+        return replace(
+            answer, kind=Kind.NONE, confidence=confidence, threshold=threshold, quotes=(),
+            text=None, start=None, end=None,
+        )  # fmt: skip
+
+    return change

@@ -1,0 +1,1 @@
+"""Layer 4 of the tests: what the messages look like, for eyes to judge."""

@@ -1,0 +1,301 @@
+"""Every message that the bot can send, each brought about the way a server would."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.errors import Overloaded, ShuttingDown, TookTooLong
+from bot.policy import Cooldown
+from index import Answer, Kind, LibraryBusy, ReindexReport, Scope, StorageError
+
+from .stage import HOSTILE, HOSTILE_TITLE, LONG, LONG_TITLE, Stage, as_sure_as, declined, narrowed
+
+MAYOR = "Who is the mayor of Beijing?"
+CRACKDOWN = "How much value did the crackdown wipe off China's biggest tech companies?"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """``play`` returns what was sent: a message or the result of a command."""
+
+    name: str
+    play: Callable[[Stage], Awaitable[Any]]
+
+
+SCENES: list[Scene] = []
+
+
+def scene(play: Callable[[Stage], Awaitable[Any]]) -> Callable[[Stage], Awaitable[Any]]:
+    SCENES.append(Scene(play.__name__.replace("_", "-"), play))
+    return play
+
+
+@scene
+async def report_unchanged(stage: Stage) -> Any:
+    return await stage.reindexes()
+
+
+@scene
+async def answer_short(stage: Stage) -> Any:
+    return await stage.asks(MAYOR, change=narrowed("Yin Yong", 0.96))
+
+
+@scene
+async def answer_short_to_a_mention(stage: Stage) -> Any:
+    return await stage.mentions(CRACKDOWN, change=narrowed("$1.1 trillion"))
+
+
+@scene
+async def answer_sentence(stage: Stage) -> Any:
+    return await stage.asks("When did Jack Ma criticise Beijing?")
+
+
+@scene
+async def answer_sentence_to_a_mention(stage: Stage) -> Any:
+    return await stage.mentions("What did the state planner say about Alibaba?")
+
+
+@scene
+async def answer_sure(stage: Stage) -> Any:
+    return await stage.asks("Who is the outgoing CEO of Alibaba?", change=narrowed("Daniel Zhang"))
+
+
+@scene
+async def answer_not_sure(stage: Stage) -> Any:
+    return await stage.mentions("What does Qihoo 360 do?", change=as_sure_as(0.3))
+
+
+@scene
+async def answer_short_not_sure(stage: Stage) -> Any:
+    return await stage.asks("What does Qihoo 360 do?", change=narrowed("cybersecurity", 0.3))
+
+
+@scene
+async def answer_of_several_quotes(stage: Stage) -> Any:
+    def listed(answer: Answer) -> Answer:
+        first = answer.quotes[0]
+        second = replace(first, text=HOSTILE.split("\n\n")[1], article="The zoo", article_id=7)
+        return replace(
+            answer, kind=Kind.LIST, quotes=(first, second), text="Qihoo 360 and a giraffe"
+        )
+
+    return await stage.mentions("What does Qihoo 360 do?", change=listed)
+
+
+@scene
+async def answer_of_several_paragraphs(stage: Stage) -> Any:
+    def listed(answer: Answer) -> Answer:
+        first = answer.quotes[0]
+        text = "The mayor told them that the private economy plays an important part."
+        second = replace(first, text=text, paragraph=first.paragraph + 4)
+        return replace(answer, kind=Kind.SENTENCES, quotes=(first, second), text="Two promises")
+
+    return await stage.mentions("What did the state planner say about Alibaba?", change=listed)
+
+
+@scene
+async def not_said(stage: Stage) -> Any:
+    return await stage.asks("Who won the football world cup?")
+
+
+@scene
+async def not_said_by_a_hair(stage: Stage) -> Any:
+    return await stage.mentions("Why is Lei Jun famous?", change=declined(0.48, threshold=0.5))
+
+
+@scene
+async def help_for_a_greeting(stage: Stage) -> Any:
+    return await stage.mentions("hello!")
+
+
+@scene
+async def help_for_an_empty_mention(stage: Stage) -> Any:
+    return await stage.mentions("")
+
+
+@scene
+async def help_in_private(stage: Stage) -> Any:
+    return await stage.asks("   ")
+
+
+@scene
+async def too_long(stage: Stage) -> Any:
+    return await stage.mentions("why " * 251)
+
+
+@scene
+async def cooldown(stage: Stage) -> Any:
+    stage.bot.cooldown = Cooldown(7, burst=1)
+    await stage.asks(MAYOR)
+    result = await stage.asks(MAYOR)
+    stage.bot.cooldown = Cooldown(0)
+    return result
+
+
+@scene
+async def other_language(stage: Stage) -> Any:
+    return await stage.mentions("Wie heißt der Bürgermeister von Peking und was hat er gesagt?")
+
+
+@scene
+async def no_words(stage: Stage) -> Any:
+    return await stage.mentions("?!?")
+
+
+@scene
+async def overloaded(stage: Stage) -> Any:
+    return await stage.asks(MAYOR, failure=Overloaded())
+
+
+@scene
+async def took_too_long(stage: Stage) -> Any:
+    return await stage.mentions(MAYOR, failure=TookTooLong())
+
+
+@scene
+async def restarting(stage: Stage) -> Any:
+    return await stage.mentions(MAYOR, failure=ShuttingDown())
+
+
+@scene
+async def articles_out_of_reach(stage: Stage) -> Any:
+    return await stage.mentions(MAYOR, failure=StorageError("disk full"))
+
+
+@scene
+async def unexpected_error(stage: Stage) -> Any:
+    return await stage.asks(MAYOR, failure=RuntimeError("out of order on purpose"))
+
+
+@scene
+async def not_allowed(stage: Stage) -> Any:
+    (command,) = [c for c in await stage.bot.tree.fetch_commands() if c.name == "reindex"]
+    stage.guild.set_command_permissions(command, {stage.ann: True})
+    return await stage.ann.slash(stage.channel, "reindex")
+
+
+@scene
+async def not_the_owner(stage: Stage) -> Any:
+    stage.env.create_guild("Elsewhere")
+    stage.bot.owner_id = stage.ann.id
+    return await stage.reindexes()
+
+
+@scene
+async def library_busy(stage: Stage) -> Any:
+    stage.bot.owner_id = stage.manager.id
+    return await stage.reindexes(failure=LibraryBusy("another process"))
+
+
+@scene
+async def answer_in_a_long_sentence(stage: Stage) -> Any:
+    for title, text in ((HOSTILE_TITLE, HOSTILE), (LONG_TITLE, LONG)):
+        stage.engine.real.add(
+            Scope.guild(stage.guild.id), text.encode(), media_type="text/plain", title=title
+        )
+    return await stage.asks("How much is the harbour fee?", change=narrowed("forty crowns"))
+
+
+@scene
+async def answer_is_a_long_sentence(stage: Stage) -> Any:
+    return await stage.mentions("How much is the harbour fee?")
+
+
+@scene
+async def answer_begins_inside_a_sentence(stage: Stage) -> Any:
+    return await stage.mentions("What does a class 12 vessel owe?")
+
+
+@scene
+async def not_said_by_several_articles(stage: Stage) -> Any:
+    return await stage.mentions("Who won the football world cup at the zoo?")
+
+
+@scene
+async def hostile_question(stage: Stage) -> Any:
+    return await stage.asks(
+        f"@everyone {stage.manager.mention} **how** tall is [the](https://evil.example) ||giraffe||?"
+        " \u202e# > `x` <t:0:R> :smile: \u200b\u0301\u0301\u0301\u0301\u0301\u0301\u0301"
+        " https://evil.example/steal?x=1 -# small",
+        change=narrowed("forty metres"),
+    )
+
+
+@scene
+async def hostile_article(stage: Stage) -> Any:
+    return await stage.mentions("How tall is the giraffe?")
+
+
+@scene
+async def hostile_right_to_left(stage: Stage) -> Any:
+    return await stage.asks("What is the giraffe called in Hebrew?", change=as_sure_as(0.75))
+
+
+@scene
+async def hostile_right_to_left_answer(stage: Stage) -> Any:
+    name = "\u05d3\u05d5\u05d3"
+    return await stage.mentions("What is the giraffe called in Hebrew?", change=narrowed(name, 0.9))
+
+
+@scene
+async def hostile_accents(stage: Stage) -> Any:
+    return await stage.mentions("How much does the zebra weigh?")
+
+
+@scene
+async def hostile_long_word(stage: Stage) -> Any:
+    return await stage.mentions("What is the telegraph address of the zoo?")
+
+
+@scene
+async def report_with_changes(stage: Stage) -> Any:
+    def changed(report: ReindexReport) -> ReindexReport:
+        return replace(
+            report,
+            embedded=1204,
+            added=("The zoo of Aldra", "Opening hours"),
+            changed=(LONG_TITLE,),
+            removed=("Old prices (2019)",),
+        )
+
+    return await stage.reindexes(change_report=changed)
+
+
+@scene
+async def report_with_failures(stage: Stage) -> Any:
+    def failing(report: ReindexReport) -> ReindexReport:
+        return replace(
+            report,
+            articles=1312,
+            passages=48211,
+            embedded=48000,
+            seconds=1834.2,
+            added=tuple(f"Minutes of meeting {n}" for n in range(1, 41)),
+            changed=(HOSTILE_TITLE,),
+            failed=(
+                ("Tariffs", "cannot read '/srv/articles/tariffs.md': no such file"),
+                ("Scan of 1862", "the PDF holds no text; run it through OCR first"),
+            ),
+        )
+
+    return await stage.reindexes(change_report=failing)
+
+
+@scene
+async def progress_embedding(stage: Stage) -> Any:
+    stage.engine.gate.clear()
+    result = await stage.reindexes()
+    await stage.env.advance_time(60)
+    return result
+
+
+@scene
+async def progress_waiting(stage: Stage) -> Any:
+    return await stage.reindexes(is_shared_alone=True)
+
+
+@scene
+async def already_running(stage: Stage) -> Any:
+    return await stage.reindexes()
