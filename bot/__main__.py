@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("bot")
 
 ENV_FILE = Path(".env")
+SENDING_S = 5.0
+"""Until the last answer is out, once the engine is done with it."""
 
 
 def main(
@@ -92,12 +94,13 @@ def _settings(env_file: Path | None) -> Settings:
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         handlers=[handler],
     )
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of every try
     return settings
 
 
 def _start_discord(engine: Engine, settings: Settings) -> None:
     # discord is heavy; the terminal goes without
-    from bot.client import ArticleBot, BotOptions, run  # noqa: PLC0415
+    from bot.client import ArticleBot, BotOptions, reach, run  # noqa: PLC0415
 
     assert settings.discord_token is not None
     options = BotOptions(
@@ -107,8 +110,12 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
         answer_timeout_s=settings.answer_timeout_s,
         user_cooldown_s=settings.user_cooldown_s,
         max_question_chars=settings.max_question_chars,
+        threshold=settings.threshold,
         sync_guild=settings.sync_guild,
+        # An accepted question is answered or given up before the bot goes.
+        drain_s=settings.answer_timeout_s + SENDING_S,
     )
+    reach(api_url=settings.discord_api_url, gateway_url=settings.discord_gateway_url)
     token = settings.discord_token.get_secret_value()
     asyncio.run(run(lambda: ArticleBot(engine, options), token))
 

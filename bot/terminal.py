@@ -140,6 +140,8 @@ def answer_text(answer: Answer, *, styled: bool, passages: bool, hint: str) -> T
 
     ``passages`` adds the nearest ones; otherwise ``hint`` says how to see them.
     """
+    if answer.kind is Kind.CHAT:
+        return Text(NOT_A_QUESTION, style="bold")
     view = _said(answer, styled=styled) if answer.quotes and answer.answered else _unsaid(answer)
     if passages and answer.passages:
         view.append_text(Text.assemble("\n\n", ("Nearest passages", "bold"), "\n"))
@@ -188,8 +190,6 @@ def _marked(quote: Quote, answer: Answer, *, styled: bool) -> Text:
 
 
 def _unsaid(answer: Answer) -> Text:
-    if answer.kind is Kind.CHAT:
-        return Text(NOT_A_QUESTION, style="bold")
     likely = f"best match: {percent(answer.confidence)}, needed: {percent(answer.threshold)}"
     return Text.assemble((NOT_SAID, "bold"), "\n", (likely, "dim"))
 

@@ -94,8 +94,8 @@ class TestAnswers:
         ]
 
     def test_a_greeting_is_told_what_can_be_asked(self):
-        greeting = Answer("Hello!", Kind.CHAT, 0.0, 0.5, 1.0)
-        assert shown(greeting, hint="More?") == [
+        greeting = Answer("Hello!", Kind.CHAT, 0.0, 0.5, 1.0, passages=(HIT,))
+        assert shown(greeting, passages=True, hint="More?") == [
             "That is nothing an article could answer. Ask a question about it."
         ]
 

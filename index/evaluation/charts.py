@@ -82,9 +82,16 @@ def _draw_risk(axes: Any, evaluation: Evaluation) -> None:
 
 
 def _draw_latency(axes: Any, evaluation: Evaluation) -> None:
-    elapsed = [outcome.elapsed_ms for outcome in evaluation.outcomes if not outcome.refused]
+    elapsed = [o.elapsed_ms for o in evaluation.outcomes if not o.refused and o.elapsed_ms > 0]
     if elapsed:
-        axes.hist(elapsed, bins=60)
+        # The first few take many times as long as the rest, which would be one bar otherwise.
+        low, high = min(elapsed) * 0.99, max(elapsed) * 1.01
+        axes.hist(elapsed, bins=np.geomspace(low, high, 60))
+        axes.set_xscale("log")
+        steps = [m * 10.0**e for e in range(-3, 7) for m in (1, 2, 5)]
+        ticks = [step for step in steps if low <= step <= high]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
         for percent, style in ((50, "--"), (95, ":")):
             value = float(np.percentile(elapsed, percent))
             axes.axvline(value, linestyle=style, color="black", label=f"p{percent} {value:.1f} ms")
