@@ -16,12 +16,14 @@ from . import browser
 from .gallery import portrait, shots, staged, written
 from .scenes import SCENES
 
+PREVIEW = ("simcord", "linkify_it", "markdown_it", "PIL", "regex")
+
 
 def missing() -> str | None:
     """Why no picture can be made here; None when all is there."""
     if browser.find() is None:
         return "no Chromium or Chrome is installed (Debian: apt install chromium)"
-    if importlib.util.find_spec("simcord") is None or importlib.util.find_spec("av") is None:
+    if any(importlib.util.find_spec(name) is None for name in PREVIEW):
         return "simcord[preview] is not installed (pip install 'simcord[preview]==3.2.1')"
     return None
 
@@ -44,11 +46,12 @@ async def draw(folder: Path, engine: Engine, data_dir: Path) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.looks", description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("looks"))
+    parser.add_argument("folder", nargs="?", type=Path, help="default: a new temporary one")
     folder = parser.parse_args().folder
     if reason := missing():
         print(f"skipped: {reason}", file=sys.stderr)
         return 0
+    folder = folder or Path(tempfile.mkdtemp(prefix="looks-"))
     logging.disable(logging.ERROR)  # the staged failures are no news
     with (
         tempfile.TemporaryDirectory() as data,

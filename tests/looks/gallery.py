@@ -39,6 +39,7 @@ VARIANTS = (
     Variant("phone-dark", 390, 2, "dark"),
     Variant("phone-light", 390, 2, "light"),
 )
+README = Variant("readme", 696, 1.15, "dark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,9 @@ async def portrait(stage: Stage, page: Page) -> bytes:
     for question in ("When did Jack Ma criticise Beijing?", "Who won the football world cup?"):
         await stage.mentions(question)
     async with shown(stage, page):
-        await dress(page, Variant("readme", 640, 1.25, "dark"))
+        await dress(page, README)
         height = await page.run("document.getElementById('channel-message-list').scrollHeight")
-        return await page.picture(Box(0, 0, 640, height + 8))
+        return await page.picture(Box(0, 0, README.width, height + 8))
 
 
 async def _sent(stage: Stage, scene: Scene) -> Sent:

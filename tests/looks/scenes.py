@@ -8,7 +8,8 @@ from typing import Any
 
 from bot.errors import Overloaded, ShuttingDown, TookTooLong
 from bot.policy import Cooldown
-from index import Answer, Kind, LibraryBusy, ReindexReport, Scope, StorageError
+from index import Answer, ArticleNotFound, Kind, LibraryBusy, ReindexReport, Scope, StorageError
+from tests.discord_side.stand_in import runs_outside
 
 from .stage import HOSTILE, HOSTILE_TITLE, LONG, LONG_TITLE, Stage, as_sure_as, declined, narrowed
 
@@ -165,6 +166,11 @@ async def articles_out_of_reach(stage: Stage) -> Any:
 
 
 @scene
+async def no_article(stage: Stage) -> Any:
+    return await stage.mentions(MAYOR, failure=ArticleNotFound("none"))
+
+
+@scene
 async def unexpected_error(stage: Stage) -> Any:
     return await stage.asks(MAYOR, failure=RuntimeError("out of order on purpose"))
 
@@ -285,6 +291,7 @@ async def report_with_failures(stage: Stage) -> Any:
 
 @scene
 async def progress_embedding(stage: Stage) -> Any:
+    runs_outside(stage.env, stage.bot.chores)
     stage.engine.gate.clear()
     result = await stage.reindexes()
     await stage.env.advance_time(60)

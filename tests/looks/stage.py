@@ -11,7 +11,7 @@ import simcord
 
 from bot.client import ArticleBot
 from index import Answer, Article, Engine, Kind, Progress, ReindexReport, Scope
-from tests.discord_side.stand_in import World, runs_outside
+from tests.discord_side.stand_in import World
 
 HOSTILE_TITLE = "@everyone **free** [nitro](https://evil.example) \u202e# ||gift||"
 HOSTILE = (
@@ -77,7 +77,6 @@ class Stage(World):
         super().__init__(env)
         self.bot = bot
         self.engine = engine
-        runs_outside(env, bot.chores)
 
     async def asks(self, question: str, **staged: Any) -> simcord.InteractionResult:
         """`/ask` by a member, with the engine told what to do differently meanwhile."""
