@@ -112,6 +112,7 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
         max_question_chars=settings.max_question_chars,
         threshold=settings.threshold,
         sync_guild=settings.sync_guild,
+        message_content=settings.message_content,
         # An accepted question is answered or given up before the bot goes.
         drain_s=settings.answer_timeout_s + SENDING_S,
     )

@@ -10,14 +10,16 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import discord
+import yarl
 from discord import app_commands
 from discord.ext import commands
 
 from bot import delivery, render
+from bot.conversation import Conversations
 from bot.errors import (
     BadToken,
     ConnectionLost,
@@ -26,37 +28,51 @@ from bot.errors import (
     ShuttingDown,
     words_for,
 )
+from bot.known import Known
 from bot.offload import Offload
-from bot.policy import Cooldown
+from bot.policy import SERVER_BURST, SERVER_SHARE, Cooldown
 from bot.registered import FILE_NAME, Registered
+from bot.translator import CommandWords
 
 if TYPE_CHECKING:
     from index import Engine
 
 log = logging.getLogger(__name__)
 
-INTENTS = discord.Intents(guilds=True, guild_messages=True)
+INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
 """Nothing privileged: a message that mentions the bot carries its text anyway."""
 
 FIRST_RETRY_S = 1.0
-LONGEST_RETRY_S = 60.0
+LONGEST_RETRY_S = 180.0
+"""With it even a session that dies at once, all day, stays below 1,000 logins to the gateway."""
+STEADY_S = 300.0
+"""A session that lasted so long is no failure of the one before: the next try comes soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class BotOptions:
     """What the client can be told. ``user_cooldown_s`` is seconds for one question, by user
-    and server (0: none); ``sync_guild`` limits the commands to one server, for development.
+    and server (0: none); ``sync_guild`` limits the commands to one server, for development;
+    ``message_content`` asks Discord for the text of all messages, for watched channels.
     """
 
     data_dir: Path
     workers: int = 1
-    queue_limit: int = 64
+    queue_limit: int = 256
     answer_timeout_s: float = 20.0
     user_cooldown_s: float = 5.0
     max_question_chars: int = 1000
+    threshold: float = 0.1
     sync_guild: int | None = None
+    message_content: bool = False
     drain_s: float = 20.0
     progress_every_s: float = 1.5
+
+
+def _intents(options: BotOptions) -> discord.Intents:
+    intents = discord.Intents(INTENTS.value)
+    intents.message_content = options.message_content
+    return intents
 
 
 class AnswerTree(app_commands.CommandTree["ArticleBot"]):
@@ -65,7 +81,8 @@ class AnswerTree(app_commands.CommandTree["ArticleBot"]):
     async def interaction_check(self, interaction: discord.Interaction[ArticleBot], /) -> bool:
         if self.client.closing:
             await interaction.response.send_message(
-                view=render.notice(words_for(ShuttingDown())), ephemeral=True
+                view=render.notice(words_for(ShuttingDown(), locale=interaction.locale)),
+                ephemeral=True,
             )
         return not self.client.closing
 
@@ -76,7 +93,7 @@ class AnswerTree(app_commands.CommandTree["ArticleBot"]):
         /,
     ) -> None:
         private = [value for _, value in interaction.namespace if isinstance(value, str)]
-        view = render.notice(words_for(_cause(error), private=private))
+        view = render.notice(words_for(_cause(error), locale=interaction.locale, private=private))
         with contextlib.suppress(discord.NotFound):
             if interaction.response.is_done():
                 await delivery.respond(interaction, view)
@@ -90,9 +107,9 @@ def _cause(error: app_commands.AppCommandError) -> BaseException:
         case app_commands.CommandInvokeError():
             return error.original
         case app_commands.MissingPermissions():
-            return NotAllowed("Only people who may manage this server can do that.")
+            return NotAllowed("error.not_manager")
         case app_commands.CheckFailure():
-            return NotAllowed("You cannot do that here.")
+            return NotAllowed("error.not_here")
         case _:
             return error
 
@@ -105,10 +122,10 @@ class ArticleBot(commands.AutoShardedBot):
             command_prefix=commands.when_mentioned,
             help_command=None,
             tree_cls=AnswerTree,
-            intents=INTENTS,
-            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            intents=_intents(options),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
             allowed_contexts=app_commands.AppCommandContext(
-                guild=True, dm_channel=True, private_channel=False
+                guild=True, dm_channel=True, private_channel=True
             ),
             allowed_mentions=discord.AllowedMentions.none(),
             member_cache_flags=discord.MemberCacheFlags.none(),
@@ -124,9 +141,14 @@ class ArticleBot(commands.AutoShardedBot):
             deadline_s=options.answer_timeout_s,
             name="question",
         )
+        # What a button or a completion needs is small, and must not queue behind questions.
+        self.lookups = Offload(workers=2, queue_limit=1024, deadline_s=2.5, name="lookup")
+        self.known = Known(engine, self.lookups)
         # A re-index takes its time on a thread of its own, so that asking goes on.
         self.chores = Offload(workers=1, queue_limit=16, deadline_s=None, name="chore")
         self.cooldown = Cooldown(options.user_cooldown_s)
+        self.server_cooldown = Cooldown(options.user_cooldown_s / SERVER_SHARE, SERVER_BURST)
+        self.conversations = Conversations()
         self.closing = False
         self.has_connected = False
         self._answering = 0
@@ -134,11 +156,13 @@ class ArticleBot(commands.AutoShardedBot):
         self._idle.set()
 
     async def setup_hook(self) -> None:
-        from bot.cogs.ask import Ask  # noqa: PLC0415 - the cogs import this module
-        from bot.cogs.library import Library  # noqa: PLC0415 - the cogs import this module
+        from bot.cogs import FEATURES  # noqa: PLC0415 - the cogs import this module
+        from bot.views import BUTTONS  # noqa: PLC0415 - the views import this module
 
-        await self.add_cog(Ask(self))
-        await self.add_cog(Library(self))
+        for feature in FEATURES:
+            await self.add_cog(feature(self))
+        self.add_dynamic_items(*BUTTONS)
+        await self.tree.set_translator(CommandWords())
         await self.sync_commands()
 
     async def sync_commands(self) -> bool:
@@ -150,7 +174,7 @@ class ArticleBot(commands.AutoShardedBot):
         guild = discord.Object(self.options.sync_guild) if self.options.sync_guild else None
         if guild is not None:
             self.tree.copy_global_to(guild=guild)
-        payload = [command.to_dict(self.tree) for command in self.tree.get_commands(guild=guild)]
+        payload = await self._payload(guild)
         record = Registered(self.options.data_dir / FILE_NAME)
         place = f"{self.application_id}:{guild.id if guild else 'global'}"
         if record.holds(place, payload):
@@ -162,6 +186,14 @@ class ArticleBot(commands.AutoShardedBot):
             return False
         record.keep(place, payload)
         return True
+
+    async def _payload(self, guild: discord.Object | None) -> list[dict[str, Any]]:
+        """The commands as Discord is sent them, translations included."""
+        found = self.tree.get_commands(guild=guild)
+        translator = self.tree.translator
+        if translator is None:
+            return [command.to_dict(self.tree) for command in found]
+        return [await command.get_translated_payload(self.tree, translator) for command in found]
 
     async def on_connect(self) -> None:
         self.has_connected = True
@@ -192,32 +224,46 @@ class ArticleBot(commands.AutoShardedBot):
         return self._idle.is_set()
 
     async def close(self) -> None:
-        self.closing = True
+        if not self.closing:  # discord.py ends a session by itself over an event it cannot read
+            await self.drain()
         await self.questions.close(0)
+        await self.lookups.close(0)
         await self.chores.close(0)
         await super().close()
+
+
+def reach(*, api_url: str | None, gateway_url: str | None) -> None:
+    """Talk to Discord at other addresses than its own; discord.py keeps them in its classes."""
+    if api_url is not None:
+        discord.http.Route.BASE = api_url
+    if gateway_url is not None:
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
 
 
 async def run(make_bot: Callable[[], ArticleBot], token: str) -> None:
     """Serve until SIGTERM or SIGINT, then drain and close.
 
-    While Discord cannot be reached at first, tries again with a back-off and a new bot
-    each time. Raises BadToken, IntentsRefused, or ConnectionLost once it had connected.
+    While Discord cannot be reached, and whenever a session breaks beyond repair, tries
+    again with a back-off and a new bot. Raises BadToken, IntentsRefused, or
+    ConnectionLost, when another try would end alike.
     """
     stop = asyncio.Event()
+    clock = asyncio.get_running_loop().time
     with _signals_set(stop):
-        retry_s = FIRST_RETRY_S
+        retry_s, began = FIRST_RETRY_S, clock()
         while not await _session(make_bot(), token, stop):
+            if clock() - began >= STEADY_S:
+                retry_s = FIRST_RETRY_S
             wait_s = retry_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, no secret
-            log.warning("Discord cannot be reached; next try in %.0f s", wait_s)
+            log.warning("no session with Discord; next try in %.0f s", wait_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait_s)
                 return
-            retry_s = min(retry_s * 2, LONGEST_RETRY_S)
+            retry_s, began = min(retry_s * 2, LONGEST_RETRY_S), clock()
 
 
 async def _session(bot: ArticleBot, token: str, stop: asyncio.Event) -> bool:
-    """One bot from login to close: True when it is over, False when it never connected."""
+    """One bot from login to close: True when it is over, False when another one may do better."""
     async with bot:
         serving = asyncio.create_task(bot.start(token))
         stopping = asyncio.create_task(stop.wait())
@@ -231,14 +277,22 @@ async def _session(bot: ArticleBot, token: str, stop: asyncio.Event) -> bool:
         except asyncio.CancelledError:
             return True
         except Exception as error:  # noqa: BLE001 - sorted out by name below
-            return _ended(error, connected=bot.has_connected)
+            return stop.is_set() or _ended(error, connected=bot.has_connected)
         return stop.is_set() or bot.has_connected
 
 
+_LASTING = {4010, 4011, 4012, 4013}  # the gateway refuses the shard, the version, the intents
+_TRANSIENT = (OSError, aiohttp.ClientError, discord.GatewayNotFound, discord.RateLimited)
+
+
 def _ended(error: Exception, *, connected: bool) -> bool:
-    """False when another try may help; otherwise raises what the operator needs to know."""
-    refused = isinstance(error, discord.ConnectionClosed) and error.code == 4004
-    if refused or isinstance(error, discord.LoginFailure):
+    """False when another try may help; otherwise raises what the operator needs to know.
+
+    Whatever breaks a session that had connected may: discord.py ends it over a single
+    event that it cannot read.
+    """
+    code = error.code if isinstance(error, discord.ConnectionClosed) else None
+    if code == 4004 or isinstance(error, discord.LoginFailure):
         raise BadToken(
             "Discord refused the token: copy it again from the developer portal"
             " (your application, Bot, Reset Token) and set DISCORD_TOKEN."
@@ -248,11 +302,12 @@ def _ended(error: Exception, *, connected: bool) -> bool:
             "Discord refused an intent: enable Message Content Intent in the developer portal"
             " (your application, Bot)."
         ) from error
-    transient = isinstance(
-        error,
-        OSError | aiohttp.ClientError | discord.GatewayNotFound | discord.DiscordServerError,
+    unavailable = isinstance(error, discord.HTTPException) and (
+        error.status == 429 or error.status >= 500
     )
-    if transient and not connected:
+    if code not in _LASTING and (connected or unavailable or isinstance(error, _TRANSIENT)):
+        expected = unavailable or isinstance(error, (*_TRANSIENT, discord.ConnectionClosed))
+        log.warning("the session ended: %s", error, exc_info=None if expected else error)
         return False
     raise ConnectionLost(
         f"The session with Discord ended ({type(error).__name__}): start the bot again."

@@ -5,8 +5,11 @@ BotError
 │   ├── Overloaded           too many questions are waiting already
 │   ├── TookTooLong          no answer within the time allowed
 │   └── ShuttingDown         the bot is on its way out
-├── NotAllowed           the asker lacks the right; the message says who has it
-├── AlreadyRunning       the same work is under way in the same scope
+├── Refused              the bot says no, in words of its own
+│   ├── NotAllowed           the asker lacks the right; the words say who has it
+│   ├── AlreadyRunning       the same work is under way in the same scope
+│   ├── Gone                 what a button or a name stood for is no longer there
+│   └── BadNumber            what was typed is not the number that was asked for
 └── CannotRun            whoever runs the bot must act; the message holds the cure
     ├── BadToken             Discord refuses the token
     ├── IntentsRefused       the application may not have an intent it asks for
@@ -23,11 +26,14 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bot.i18n import ENGLISH, language_of, say
 from index import (
     ArticleNotFound,
     BadInput,
     EngineError,
+    LanguageError,
     LibraryBusy,
+    QuestionError,
     TryAgain,
 )
 
@@ -54,12 +60,29 @@ class ShuttingDown(TryLater):
     """No new work is taken, because the bot is closing."""
 
 
-class NotAllowed(BotError):
-    """The person may not do this. The message is shown to them as it stands."""
+class Refused(BotError):
+    """The bot says no, in the words of ``key`` with its values."""
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(say(ENGLISH, key, **values))
+        self.key = key
+        self.values = values
 
 
-class AlreadyRunning(BotError):
-    """The scope is being worked on. The message is shown as it stands."""
+class NotAllowed(Refused):
+    """The person may not do this."""
+
+
+class AlreadyRunning(Refused):
+    """The scope is being worked on."""
+
+
+class Gone(Refused):
+    """What a button or a name stood for is no longer there."""
+
+
+class BadNumber(Refused):
+    """What was typed is not the number that was asked for."""
 
 
 class CannotRun(BotError):
@@ -86,48 +109,57 @@ class Explanation:
     unexpected: bool = False
 
 
-# The first row that fits wins; None lets the error speak for itself.
-_WORDS: tuple[tuple[type[Exception], str | None], ...] = (
-    (NotAllowed, None),
-    (AlreadyRunning, None),
-    (Overloaded, "I have more questions than I can handle right now. Please ask again soon."),
-    (ShuttingDown, "I am restarting. Please try again in a minute."),
-    (LibraryBusy, "The articles are being changed right now. Please try again in a moment."),
-    (TryLater, "That took too long, so I gave up. Please try again in a moment."),
-    (TryAgain, "That took too long, so I gave up. Please try again in a moment."),
-    (ArticleNotFound, "There is no article to answer from yet."),
-    (BadInput, None),
+# The first row that fits wins.
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (Overloaded, "error.overloaded"),
+    (ShuttingDown, "error.restarting"),
+    (LibraryBusy, "error.library_busy"),
+    (TryLater, "error.too_slow"),
+    (TryAgain, "error.too_slow"),
+    (ArticleNotFound, "error.no_article"),
+    (LanguageError, "error.language"),
 )
-OUT_OF_ORDER = "I cannot reach my articles right now; my operator has to look into it"
-UNEXPECTED = "Something went wrong on my side"
 
 
-def explain(error: BaseException, error_id: str) -> Explanation:
+def explain(error: BaseException, error_id: str, locale: object = None) -> Explanation:
     """Turn any error into words. The first rule that fits wins:
 
-    1. what the bot itself refuses (`NotAllowed`, `AlreadyRunning`): its own message;
+    1. what the bot itself refuses (`Refused`): the words it was raised with;
     2. what passes by itself (`TryLater`, `TryAgain`): to try again, and when;
-    3. what the asker can mend (`BadInput`): the engine's message, which says how;
+    3. what the asker can mend (`BadInput`): how, by the engine's own message in English;
     4. what the operator must mend (any other `EngineError`): no detail but an id;
     5. anything else: nothing but an id.
 
     The last two are unexpected: the log holds their trace under the id.
     """
-    for kind, text in _WORDS:
+    if isinstance(error, Refused):
+        return Explanation(say(locale, error.key, **error.values))
+    for kind, key in _WORDS:
         if isinstance(error, kind):
-            return Explanation(text or str(error))
-    text = OUT_OF_ORDER if isinstance(error, EngineError) else UNEXPECTED
-    return Explanation(f"{text} (error {error_id}).", unexpected=True)
+            return Explanation(say(locale, key))
+    if isinstance(error, BadInput):
+        return Explanation(_mendable(error, locale))
+    key = "error.out_of_order" if isinstance(error, EngineError) else "error.unexpected"
+    return Explanation(say(locale, key, id=error_id), unexpected=True)
 
 
-def words_for(error: BaseException, *, private: Iterable[str] = ()) -> str:
+def _mendable(error: BadInput, locale: object) -> str:
+    """The engine speaks English; elsewhere, what it comes to."""
+    if language_of(locale) == ENGLISH:
+        return str(error)
+    if isinstance(error, QuestionError):
+        return say(locale, "error.question")
+    return say(locale, "error.input", detail=error)
+
+
+def words_for(error: BaseException, *, locale: object = None, private: Iterable[str] = ()) -> str:
     """The words for a person; an unexpected error also goes to the log under its id.
 
     ``private`` are texts, such as the question, that must not reach the log even
     where an exception repeats them.
     """
     error_id = secrets.token_hex(4)
-    explanation = explain(error, error_id)
+    explanation = explain(error, error_id, locale)
     if explanation.unexpected:
         log.error("error %s\n%s", error_id, _trace(error, private))
     return explanation.text

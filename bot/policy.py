@@ -6,10 +6,14 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from index import Scope
+from index import Preferences, Scope
 
 BURST = 3
 """How many questions may follow each other before the cooldown bites."""
+
+SERVER_SHARE = 10
+SERVER_BURST = BURST * SERVER_SHARE
+"""How many people of one server may ask as fast as one person may, and all their bursts."""
 
 
 class Verdict(StrEnum):
@@ -19,7 +23,21 @@ class Verdict(StrEnum):
     HELP = "help"
     TOO_LONG = "too long"
     WAIT = "wait"
+    ELSEWHERE = "elsewhere"
+    NOT_YOU = "not you"
+    BY_COMMAND = "by command"
     ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is asked: the channel with those it is part of, and the asker's roles.
+
+    Outside of a server both are empty.
+    """
+
+    channels: frozenset[int] = frozenset()
+    roles: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +50,17 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that the decision rests on. ``text`` is the question without mentions."""
+    """Everything that the decision rests on. ``text`` is the question without mentions;
+    ``watched`` says that the bot listens where nobody spoke to it.
+    """
 
     text: str
     max_chars: int
     addressed: bool = True
+    watched: bool = False
     by_command: bool = False
+    place: Place = Place()
+    preferences: Preferences | None = None
     from_bot: bool = False
     from_webhook: bool = False
     from_system: bool = False
@@ -56,13 +79,27 @@ def decide(facts: Facts) -> Decision:
     """The first rule that fits wins:
 
     1. no bot (this one included), webhook or system message is ever answered;
-    2. nor is a message that does not address the bot;
-    3. who asks too fast is told to wait, a message's author only once in a row;
-    4. a mention without a question gets help;
-    5. a question of more than ``max_chars`` characters is refused.
+    2. nor is a message that does not address the bot, but for a question in a watched
+       channel, which is answered when nothing below stands in the way;
+    3. the server's choice of channels, roles and privacy is kept, and whom it stops is told;
+    4. who asks too fast is told to wait, a message's author only once in a row;
+    5. a mention without a question gets help;
+    6. a question of more than ``max_chars`` characters is refused.
     """
-    if facts.from_bot or facts.from_webhook or facts.from_system or not facts.addressed:
+    if facts.from_bot or facts.from_webhook or facts.from_system:
         return Decision(Verdict.IGNORE)
+    decision = _decide(facts)
+    if facts.addressed:
+        return decision
+    answers = decision.verdict is Verdict.ANSWER
+    listens = facts.watched and answers and is_question(facts.text)
+    return decision if listens else Decision(Verdict.IGNORE)
+
+
+def _decide(facts: Facts) -> Decision:
+    refused = _refused(facts)
+    if refused is not None:
+        return Decision(refused)
     if facts.allowance.wait_s > 0:
         if facts.allowance.told and not facts.by_command:
             return Decision(Verdict.IGNORE)
@@ -72,6 +109,57 @@ def decide(facts: Facts) -> Decision:
     if len(facts.text) > facts.max_chars:
         return Decision(Verdict.TOO_LONG)
     return Decision(Verdict.ANSWER)
+
+
+def _refused(facts: Facts) -> Verdict | None:
+    """What the server's preferences say against it, if anything."""
+    chosen = facts.preferences
+    if chosen is None:
+        return None
+    may_here = {*chosen.channels, *chosen.watched} if chosen.channels else facts.place.channels
+    if facts.place.channels and facts.place.channels.isdisjoint(may_here):
+        return Verdict.ELSEWHERE
+    if chosen.roles and facts.place.roles.isdisjoint(chosen.roles):
+        return Verdict.NOT_YOU
+    # A reply to a message cannot be for one person alone.
+    return Verdict.BY_COMMAND if chosen.private and not facts.by_command else None
+
+
+_ASKS = re.compile(
+    r"(?:so |and |but |ok |okay |hey |hi |please )*"
+    r"(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could"
+    r"|will|would|should|has|have|had)(?:'s|\u2019s)?\s",
+    re.IGNORECASE,
+)
+
+
+def is_question(text: str) -> bool:
+    """Whether somebody who spoke to nobody in particular asked something: a few words that
+    end with a question mark, or begin as questions do and end no sentence otherwise.
+    """
+    text = text.strip()
+    if len(text.split()) < 3 or text.startswith((">", "```")):
+        return False
+    return text.rstrip("\"')\u201d").endswith("?") or (
+        bool(_ASKS.match(text)) and not re.search(r"[.!](?:\s|$)", text)
+    )
+
+
+_SENTENCE = re.compile(r"[^.!?\n]*[.!?]*\s*")
+
+
+def last_question(text: str, most_chars: int) -> str:
+    """The last sentence that ends with a question mark, if one does and is not too long."""
+    asked = [part.strip() for part in _SENTENCE.findall(text) if part.strip().endswith("?")]
+    return next((part for part in reversed(asked) if len(part) <= most_chars), "")
+
+
+def question_in(text: str, most_chars: int) -> str:
+    """What a message asks: all of it, or of a longer one its last question, or its beginning."""
+    if len(text) <= most_chars:
+        return text
+    head = text[:most_chars]
+    return last_question(text, most_chars) or head.rpartition(" ")[0] or head
 
 
 class Cooldown:

@@ -7,87 +7,81 @@ comes from an article or a person passes through `bot.markdown`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
+from typing import Any
 
-from discord import Colour, ui
+from discord import ui
 
+from bot import evidence
+from bot.card import (
+    CALM,
+    DOUBTFUL,
+    FRIENDLY,
+    GOOD,
+    NO_BREAK,
+    TITLE_CHARS,
+    card,
+    facts,
+    notice,
+    rule,
+    small,
+)
 from bot.certainty import percent, words
+from bot.i18n import say
 from bot.markdown import fit, marked, plain, size, visible
-from index import Answer, Kind, Quote, ReindexReport
+from index import Answer, Kind, Passage, Quote, Record
+
+__all__ = [
+    "answer_view",
+    "card",
+    "context_view",
+    "help_view",
+    "notice",
+    "passages_view",
+]
 
 HEADING_CHARS = 80
 ANSWER_CHARS = 1_200
 QUOTES_CHARS = 1_200
 EVIDENCE_CHARS = 400
 """A sentence around its answer may be shorter than one that is the answer."""
-QUESTION_CHARS = 120
-TITLE_CHARS = 100
-NAME_CHARS = 80
-REASON_CHARS = 200
-NOTICE_CHARS = 1_500
+PASSAGE_CHARS = 900
+CONTEXT_CHARS = 3_000
+PASSAGES_A_PAGE = 3
 MOST_QUOTES = 8
-MOST_NAMES = 5
-BAR_CELLS = 12
-NO_BREAK = "\u00a0"
 
-CALM = Colour(0x8A8F98)
-WARNING = Colour(0xD2573B)
-
-STEPS = {
-    "reading": "reading the articles",
-    "chunking": "finding the sentences",
-    "embedding": "embedding new text",
-    "publishing": "switching over",
-}
-"""What the engine's stages are to people, in their order."""
+Rows = Sequence[ui.ActionRow[Any]]
 
 COLOURS = {
-    "very sure": Colour(0x2E9E5B),
-    "sure": Colour(0x3B82C4),
-    "fairly sure": Colour(0xD9A21B),
+    "very sure": GOOD,
+    "sure": FRIENDLY,
+    "fairly sure": DOUBTFUL,
     "not sure": CALM,
 }
-GOOD = COLOURS["very sure"]
-FRIENDLY = COLOURS["sure"]
 
 
-def card(
-    *parts: str | ui.Item[ui.LayoutView], colour: Colour = CALM, asked: str | None = None
+def answer_view(
+    answer: Answer, *, asked: str | None = None, locale: object = None, buttons: Rows = ()
 ) -> ui.LayoutView:
-    """One container: an optional line with the question, then the parts from top to bottom."""
-    items: list[ui.Item[ui.LayoutView]] = [
-        ui.TextDisplay(part) if isinstance(part, str) else part for part in parts
-    ]
-    if asked is not None and visible(asked):
-        items.insert(0, ui.TextDisplay(f"-# {fit(asked, QUESTION_CHARS)}"))
-    view: ui.LayoutView = ui.LayoutView(timeout=None)
-    view.add_item(ui.Container(*items, accent_colour=colour))
-    return view
-
-
-def rule() -> ui.Separator[ui.LayoutView]:
-    return ui.Separator()
-
-
-def notice(text: str, *, colour: Colour = WARNING, asked: str | None = None) -> ui.LayoutView:
-    """A sentence or two of the bot's own, in plain words."""
-    return card(fit(text, NOTICE_CHARS), colour=colour, asked=asked)
-
-
-def answer_view(answer: Answer, *, asked: str | None = None) -> ui.LayoutView:
     """The message for an answer of any kind. ``asked`` repeats the question above it,
     for places where the reader cannot see it.
     """
     if answer.kind is Kind.CHAT:
-        return help_view(*_titles(answer), asked=asked)
+        return help_view(*_titles(answer), asked=asked, locale=locale)
     if answer.text is None or not answer.quotes:
-        return not_said_view(answer, asked=asked)
+        return not_said_view(answer, asked=asked, locale=locale, buttons=buttons)
     unsure = words(answer.confidence) == "not sure"
+    place = _place(answer.quotes, locale)
     return card(
-        *(["-# I am not sure, but this may be it:"] if unsure else []),
+        *([small(say(locale, "answer.unsure"))] if unsure else []),
         *_short_answer(answer),
-        *_quotes(answer),
+        *_quotes(answer, locale),
         rule(),
-        _small(_titled(answer.quotes), _facts(*_place(answer.quotes), _sureness(answer))),
+        small(
+            _titled(answer.quotes),
+            facts(_strip(answer.quotes, locale), *place, _sureness(answer, locale)),
+        ),
+        *buttons,
         colour=COLOURS[words(answer.confidence)],
         asked=asked,
     )
@@ -103,27 +97,29 @@ def _short_answer(answer: Answer) -> list[str]:
     return [] if _is_inside(answer) else [fit(text, ANSWER_CHARS)]
 
 
-def _quotes(answer: Answer) -> list[str]:
+def _quotes(answer: Answer, locale: object) -> list[str]:
     """Each quote; of several, each with its place, unless they share one."""
     shown = answer.quotes[:MOST_QUOTES]
     budget = QUOTES_CHARS // len(shown)
     lines = [_first_quote(answer, budget), *(fit(quote.text, budget) for quote in shown[1:])]
-    if _place(answer.quotes):
+    if _place(answer.quotes, locale):
         return [f"> {line}" for line in lines]
     title_each = not _titled(answer.quotes)
     return [
-        f"> {line}\n{_small(_titled([quote]) if title_each else '', _facts(*_place([quote])))}"
+        f"> {line}\n{_own_place(quote, locale, title_each)}"
         for line, quote in zip(lines, shown, strict=True)
     ]
+
+
+def _own_place(quote: Quote, locale: object, titled: bool) -> str:
+    return small(_titled([quote]) if titled else "", facts(*_place([quote], locale)))
 
 
 def _first_quote(answer: Answer, budget: int) -> str:
     quote = answer.quotes[0]
     if not _is_inside(answer):
         return fit(quote.text, budget)
-    assert answer.start is not None
-    assert answer.end is not None
-    start, end = answer.start - quote.start, answer.end - quote.start
+    start, end = _span_in(answer, quote)
     return marked(quote.text, start, end, min(budget, EVIDENCE_CHARS))
 
 
@@ -136,6 +132,12 @@ def _is_inside(answer: Answer) -> bool:
     return within and (answer.start, answer.end) != (quote.start, quote.end)
 
 
+def _span_in(answer: Answer, quote: Quote) -> tuple[int, int]:
+    assert answer.start is not None
+    assert answer.end is not None
+    return answer.start - quote.start, answer.end - quote.start
+
+
 def _titled(quotes: Sequence[Quote]) -> str:
     """The title that all quotes share; nothing otherwise, as each then has its own."""
     if len({(quote.scope, quote.article_id) for quote in quotes}) > 1:
@@ -143,25 +145,30 @@ def _titled(quotes: Sequence[Quote]) -> str:
     return fit(quotes[0].article, TITLE_CHARS)
 
 
-def _place(quotes: Sequence[Quote]) -> list[str]:
-    """The paragraph that all quotes share; none where they share none."""
+def _place(quotes: Sequence[Quote], locale: object) -> list[str]:
+    """The paragraph that all quotes share, as a link to the sentence where its source has
+    an address; none where they share none.
+    """
     if len({(quote.scope, quote.article_id, quote.paragraph) for quote in quotes}) > 1:
         return []
-    return [f"paragraph {quotes[0].paragraph:,} of {quotes[0].paragraphs:,}"]
+    quote = quotes[0]
+    text = say(locale, "answer.paragraph", number=quote.paragraph, total=quote.paragraphs)
+    address = evidence.link(quote)
+    if address is None:
+        return [text]
+    return [text, f"[{say(locale, 'answer.jump')}]({address})".replace(" ", NO_BREAK)]
 
 
-def _sureness(answer: Answer) -> str:
-    return f"{words(answer.confidence)} ({percent(answer.confidence)})"
+def _strip(quotes: Sequence[Quote], locale: object) -> str:
+    cells = evidence.strip(quotes)
+    if not cells:
+        return ""
+    return f"`{cells}` {say(locale, f'answer.where.{evidence.where(quotes).name.lower()}')}"
 
 
-def _facts(*facts: str) -> str:
-    """Facts on a line that breaks between them alone, however narrow the screen."""
-    line = " · ".join(fact.replace(" ", NO_BREAK) for fact in facts)
-    return line[:1].upper() + line[1:]
-
-
-def _small(*lines: str) -> str:
-    return "\n".join(f"-# {line}" for line in lines if line)
+def _sureness(answer: Answer, locale: object) -> str:
+    band = say(locale, f"certainty.{words(answer.confidence).replace(' ', '_')}")
+    return f"{band} ({percent(answer.confidence)})"
 
 
 def _titles(answer: Answer) -> list[str]:
@@ -169,109 +176,84 @@ def _titles(answer: Answer) -> list[str]:
     return list(dict.fromkeys(hit.passage.article for hit in answer.passages))
 
 
-def not_said_view(answer: Answer, *, asked: str | None = None) -> ui.LayoutView:
+def not_said_view(
+    answer: Answer, *, asked: str | None = None, locale: object = None, buttons: Rows = ()
+) -> ui.LayoutView:
     titles = _titles(answer)
-    subject = "The articles do" if len(titles) > 1 else "The article does"
     return card(
-        f"## {subject} not say",
-        "I found nothing there that answers this well enough to quote. Other words may help.",
+        f"## {say(locale, 'notsaid.many' if len(titles) > 1 else 'notsaid.one')}",
+        say(locale, "notsaid.explanation"),
         rule(),
-        _small(
+        small(
             fit(titles[0], TITLE_CHARS) if len(titles) == 1 else "",
-            _facts(
-                f"best match: {percent(answer.confidence)} sure",
-                f"{percent(answer.threshold)} needed",
+            facts(
+                # Rounded down, so that it never looks like enough.
+                say(locale, "notsaid.best", percent=percent(floor(answer.confidence * 100) / 100)),
+                say(locale, "notsaid.needed", percent=percent(answer.threshold)),
             ),
         ),
+        *buttons,
         asked=asked,
     )
 
 
-def help_view(*titles: str, asked: str | None = None) -> ui.LayoutView:
+def help_view(*titles: str, asked: str | None = None, locale: object = None) -> ui.LayoutView:
     """What the bot does and how to ask it; for greetings, orders and empty mentions."""
     if len(titles) == 1:
-        title = fit(titles[0], TITLE_CHARS)
-        promise = f"I answer from **{title}**, in its own words. When it does not say, I tell you."
+        promise = say(locale, "help.promise.one", title=fit(titles[0], TITLE_CHARS))
     else:
-        promise = "I answer from my articles, in their words. When they do not say, I tell you."
+        promise = say(locale, "help.promise.many")
     return card(
-        "## Ask me a question",
+        f"## {say(locale, 'help.title')}",
         promise,
-        "-# Use `/ask`, or mention me with your question.",
+        small(say(locale, "help.how")),
         colour=FRIENDLY,
         asked=asked,
     )
 
 
-def progress_view(stage: str, done: int, total: int) -> ui.LayoutView:
-    """How far a re-index has come: the step, and a bar where it has parts to count."""
+def passages_view(
+    record: Record, page: int, *, locale: object = None, buttons: Rows = ()
+) -> ui.LayoutView:
+    """One page of the passages nearest to a question, best first. Pages count from 0."""
+    hits = record.answer.passages
+    first = page * PASSAGES_A_PAGE
+    titles = _titles(record.answer)
+    each = len(titles) > 1
+    parts = [
+        f"> {fit(hit.passage.text, PASSAGE_CHARS)}"
+        + (f"\n{small(fit(hit.passage.article, TITLE_CHARS))}" if each else "")
+        for hit in hits[first : first + PASSAGES_A_PAGE]
+    ]
+    title = say(locale, "passages.title")
+    if pages(record) > 1:
+        title = f"{title} · {say(locale, 'button.page', page=page + 1, pages=pages(record))}"
+    below = [] if each or not titles else [small(fit(titles[0], TITLE_CHARS))]
     return card(
-        "## Re-indexing",
-        "\n".join([_step(stage), *_bar(done, total)]),
-        "-# Keep asking: I answer from the old index until the new one is ready.",
+        f"### {title}",
+        *(parts or [say(locale, "passages.none")]),
+        *below,
+        *buttons,
         colour=FRIENDLY,
     )
 
 
-def _step(stage: str) -> str:
-    if stage not in STEPS:
-        return f"{fit(stage, NAME_CHARS).capitalize()} …"  # such as waiting for its turn
-    return f"Step {list(STEPS).index(stage) + 1} of {len(STEPS)}: {STEPS[stage]}"
+def pages(record: Record) -> int:
+    """How many pages of passages there are to show, at least one."""
+    return max(1, -(-len(record.answer.passages) // PASSAGES_A_PAGE))
 
 
-def _bar(done: int, total: int) -> list[str]:
-    if total < 2:
-        return []
-    filled = min(BAR_CELLS, done * BAR_CELLS // total)
-    counts = f"{done:,} of {total:,}".replace(" ", NO_BREAK)
-    return [f"`{'█' * filled}{'░' * (BAR_CELLS - filled)}` {counts}"]
-
-
-def report_view(report: ReindexReport, *, shared: bool) -> ui.LayoutView:
-    """What a re-index did. ``shared`` says that it was the article every server reads."""
-    subject = "the shared articles" if shared else "this server's articles"
-    changes = (*report.added, *report.changed, *report.removed, *report.failed)
-    unchanged = "" if changes else "; nothing had changed"
-    failed = [
-        f"{fit(name, NAME_CHARS)}: {fit(reason, REASON_CHARS)}" for name, reason in report.failed
-    ]
+def context_view(answer: Answer, paragraph: Passage, *, locale: object = None) -> ui.LayoutView:
+    """The paragraph around the answer, with its first quote in bold."""
+    quote = answer.quotes[0]
+    start, end = quote.start - paragraph.start, quote.end - paragraph.start
     return card(
-        f"## Re-indexed {subject}",
-        f"{_count(report.articles, 'article')}, {_count(report.passages, 'passage')}{unchanged}.",
-        *_listed("Could not be read", failed, "; old text stays"),
-        *_listed("Added", [fit(name, NAME_CHARS) for name in report.added]),
-        *_listed("Changed", [fit(name, NAME_CHARS) for name in report.changed]),
-        *_listed("Removed", [fit(name, NAME_CHARS) for name in report.removed]),
+        f"### {say(locale, 'context.title')}",
+        f"> {marked(paragraph.text, start, end, CONTEXT_CHARS)}",
         rule(),
-        _small(
-            _facts(
-                f"{report.embedded:,} embedded",
-                f"{report.reused:,} reused",
-                _duration(report.seconds),
-            ),
-            f"Generation {fit(report.generation, 60)}",
+        small(
+            fit(quote.article, TITLE_CHARS),
+            facts(_strip([quote], locale), *_place([quote], locale)),
         ),
-        colour=WARNING if report.failed else GOOD,
+        colour=FRIENDLY,
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _listed(label: str, lines: Sequence[str], remark: str = "") -> list[str]:
-    """A list under its label; the first lines, and how many more there are."""
-    if not lines:
-        return []
-    more = len(lines) - MOST_NAMES
-    shown = [f"- {line}" for line in lines[:MOST_NAMES]]
-    rest = [f"- and {more:,} more"] if more > 0 else []
-    return ["\n".join([f"**{label}** ({len(lines):,}){remark}", *shown, *rest])]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import CannotRun
@@ -38,7 +40,7 @@ class Settings(IndexSettings, BaseSettings):
         default=1, ge=1, le=64, description="Questions answered at the same time on Discord."
     )
     queue_limit: int = Field(
-        default=64,
+        default=256,
         ge=0,
         description="Questions that may wait; one more is told that the bot is busy.",
     )
@@ -53,6 +55,11 @@ class Settings(IndexSettings, BaseSettings):
         ge=0,
         description="Seconds between questions of one user, after a burst of three. 0: no wait.",
     )
+    message_content: bool = Field(
+        default=False,
+        description="Read all messages, for watched channels. Enable Message Content Intent in"
+        " the developer portal first.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO",
         description="How much is logged: DEBUG, INFO, WARNING or ERROR."
@@ -63,17 +70,61 @@ class Settings(IndexSettings, BaseSettings):
         gt=0,
         description="ID of a server that gets the commands at once, for development.",
     )
+    discord_api_url: str | None = Field(
+        default=None,
+        description="Base of the Discord API, for a proxy or a test. Default: Discord's own.",
+    )
+    discord_gateway_url: str | None = Field(
+        default=None,
+        description="Address of the Discord gateway, for a proxy or a test."
+        " Default: Discord's own.",
+    )
 
     @field_validator("log_level", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("discord_api_url")
+    @classmethod
+    def _https(cls, value: str | None) -> str | None:
+        return value and _kept_private(value, "https", "http")
+
+    @field_validator("discord_gateway_url")
+    @classmethod
+    def _wss(cls, value: str | None) -> str | None:
+        return value and _kept_private(value, "wss", "ws")
+
     @field_validator("data_dir")
     @classmethod
     def _home_folder(cls, value: Path) -> Path:
         # No shell stands between a .env file and here to expand `~`.
         return value.expanduser()
+
+
+def _kept_private(url: str, encrypted: str, plain: str) -> str:
+    """The address, less a slash at its end: the token that goes there must not be overheard."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # a port that is no number shows here
+    except ValueError:
+        host = None
+    here = host is not None and _is_this_machine(host)
+    bare = host is not None and not (parts.username or parts.query or parts.fragment)
+    if bare and (parts.scheme == encrypted or (parts.scheme == plain and here)):
+        return url.rstrip("/")
+    raise PydanticCustomError(
+        "discord_url",
+        f"must be an address that begins with {encrypted}://,"
+        f" or with {plain}:// on this machine (127.0.0.1)",
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def read_settings(env_file: Path | None) -> Settings:

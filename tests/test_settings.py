@@ -23,7 +23,8 @@ def bare_environment(monkeypatch):
 def default_of(name):
     """As it is written down; empty where there is none, or where it depends on the platform."""
     default = Settings.model_fields[name].default
-    return "" if default in {None, PydanticUndefined} else str(default)
+    written = str(default).lower() if isinstance(default, bool) else str(default)
+    return "" if default in {None, PydanticUndefined} else written
 
 
 def test_every_setting_has_a_description():
@@ -58,7 +59,7 @@ def test_without_environment_and_file_everything_has_its_default():
     assert settings.discord_token is None
     assert settings.article is None
     assert settings.model_fields_set == set()
-    assert (settings.workers, settings.queue_limit) == (1, 64)
+    assert (settings.workers, settings.queue_limit) == (1, 256)
     assert (settings.answer_timeout_s, settings.user_cooldown_s) == (20, 3)
 
 
@@ -70,7 +71,7 @@ def test_the_environment_goes_before_the_file_and_other_variables_are_ignored(
     monkeypatch.setenv("WORKERS", "3")
     monkeypatch.setenv("UNRELATED", "1")
     settings = read_settings(file)
-    assert (settings.threshold, settings.workers, settings.queue_limit) == (0.25, 3, 64)
+    assert (settings.threshold, settings.workers, settings.queue_limit) == (0.25, 3, 256)
 
 
 def test_no_file_is_read_unless_it_is_named(tmp_path, monkeypatch):

@@ -1,1 +1,10 @@
 """One feature a module: each reads facts, decides, calls the engine, renders and sends."""
+
+from bot.cogs.about import About
+from bot.cogs.admin import Admin
+from bot.cogs.ask import Ask
+from bot.cogs.guilds import Guilds
+from bot.cogs.library import Library
+from bot.cogs.messages import Messages
+
+FEATURES = (Ask, Messages, Library, Admin, About, Guilds)

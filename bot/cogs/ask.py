@@ -1,122 +1,201 @@
-"""Asking: the `/ask` command, and a message that mentions the bot."""
+"""Asking by command: `/ask`, and the menu entry of a message."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from dataclasses import replace
 
 import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from bot import delivery, policy, render
+from bot import asking, delivery, hearing, places, policy, render, titles
+from bot.asking import Question
+from bot.card import card
 from bot.client import ArticleBot
-from bot.errors import words_for
-from bot.policy import Decision, Facts, Verdict, scope_of
-from index import Scope
+from bot.conversation import Person, Thread
+from bot.errors import BotError
+from bot.i18n import say
+from bot.markdown import visible
+from bot.policy import Decision, Facts, Verdict
+from bot.translator import described
+from index import Article, EngineError, Preferences, Scope
 
-TYPED_BY_PEOPLE = {
-    discord.MessageType.default,
-    discord.MessageType.reply,
-    discord.MessageType.thread_starter_message,
-}
+COMPLETION_S = 2.0
+MOST_PLACES = 10
 
 
 class Ask(commands.Cog):
-    """Reads the facts, lets the policy decide, asks the engine, sends the answer."""
+    """Reads the facts, lets the policy decide, asks the engine, fills the response."""
 
     def __init__(self, bot: ArticleBot) -> None:
         self.bot = bot
+        self._menu = app_commands.ContextMenu(
+            name=described("menu.ask"), callback=self._ask_about_message
+        )
 
-    @app_commands.command(description="Ask the article a question")
-    @app_commands.describe(question="What do you want to know?")
+    async def cog_load(self) -> None:
+        self.bot.tree.add_command(self._menu)  # menus cannot be declared inside of a cog
+
+    @app_commands.command(description=described("ask"))
+    @app_commands.describe(
+        question=described("ask.question"),
+        article=described("ask.article"),
+        private=described("ask.private"),
+    )
     async def ask(
-        self, interaction: discord.Interaction, question: app_commands.Range[str, 1, 1000]
+        self,
+        interaction: discord.Interaction,
+        question: app_commands.Range[str, 1, 1000],
+        article: app_commands.Range[str, 1, 200] | None = None,
+        private: bool | None = None,
     ) -> None:
-        decision = policy.decide(self._command_facts(interaction, question))
-        answered = decision.verdict is Verdict.ANSWER
-        await interaction.response.defer(thinking=True, ephemeral=not answered)
-        with self.bot.answering():
-            scope = scope_of(interaction.guild_id, interaction.user.id)
-            view = await self._view(decision, scope, question, asked=question)
-            await delivery.respond(interaction, view)
+        await self._respond(interaction, question, article=article, private=private)
 
-    @commands.Cog.listener()
-    async def on_message(self, message: discord.Message) -> None:
-        facts = self._message_facts(message)
-        decision = policy.decide(facts)
-        if decision.verdict is Verdict.IGNORE or self.bot.closing:
-            return
-        scope = scope_of(message.guild.id if message.guild else None, message.author.id)
-        with self.bot.answering():
-            async with delivery.typing(message.channel):
-                view = await self._view(decision, scope, facts.text)
-            await delivery.reply(message, view)
-
-    async def _view(
-        self, decision: Decision, scope: Scope, question: str, *, asked: str | None = None
-    ) -> ui.LayoutView:
-        match decision.verdict:
-            case Verdict.WAIT:
-                return render.notice(
-                    f"Give me {_seconds(decision.wait_s)}, please, then ask again."
-                )
-            case Verdict.TOO_LONG:
-                limit = self.bot.options.max_question_chars
-                return render.notice(
-                    f"That is too long: a question has at most {limit} characters."
-                )
-            case Verdict.HELP:
-                return render.help_view()
-            case _:
-                return await self._answer(scope, question, asked)
-
-    async def _answer(self, scope: Scope, question: str, asked: str | None) -> ui.LayoutView:
+    @ask.autocomplete("article")
+    async def _offer_articles(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        scope = places.scope_of_press(interaction)
         try:
-            answer = await self.bot.questions.run(
-                lambda left_s: self.bot.engine.ask(scope, question, deadline_s=left_s)
-            )
-        except Exception as error:  # noqa: BLE001 - every error becomes words, in one place
-            return render.notice(words_for(error, private=(question,)), asked=asked)
-        return render.answer_view(answer, asked=asked)
+            async with asyncio.timeout(COMPLETION_S):
+                articles = await self.bot.known.articles(scope)
+        except (TimeoutError, BotError, EngineError):
+            return []  # nothing to pick from; a title can be typed all the same
+        return [
+            app_commands.Choice(name=titles.label(article), value=titles.value(article))
+            for article in titles.offered(articles, typed)
+        ]
 
-    def _command_facts(self, interaction: discord.Interaction, question: str) -> Facts:
+    async def _ask_about_message(
+        self, interaction: discord.Interaction, message: discord.Message
+    ) -> None:
+        assert self.bot.user is not None
+        text = policy.without_mentions(message.content, self.bot.user.id)
+        text = policy.question_in(text, self.bot.options.max_question_chars)
+        await self._respond(interaction, text, empty="ask.no_text")
+
+    async def ask_for(
+        self, interaction: discord.Interaction[ArticleBot], question: str, *, only: Article
+    ) -> None:
+        """Ask one article for whoever pressed a button, in a message of its own."""
+        await self._respond(interaction, question, article=titles.value(only))
+
+    async def _respond(
+        self,
+        interaction: discord.Interaction,
+        text: str,
+        *,
+        article: str | None = None,
+        private: bool | None = None,
+        empty: str | None = None,
+    ) -> None:
+        scope = places.scope_of_press(interaction)
+        preferences = await self.bot.known.preferences(scope)
+        decision = policy.decide(self._facts(interaction, text, preferences))
+        hidden = preferences.private if private is None else private
+        answered = decision.verdict is Verdict.ANSWER
+        await delivery.defer(interaction, private=hidden or not answered)
+        with self.bot.answering():
+            if not answered:
+                view = excuse(self.bot, decision, preferences, interaction.locale, empty=empty)
+                await delivery.respond(interaction, view)
+                return
+            question = self._question(interaction, scope, text, preferences, hidden=hidden)
+            await self._answer(interaction, question, article)
+
+    async def _answer(
+        self, interaction: discord.Interaction, question: Question, article: str | None
+    ) -> None:
+        find = None if article is None else lambda found: titles.meant(found, article)
+        outcome = await asking.answer(self.bot, question, asked=question.text, find=find)
+        message = await delivery.respond(interaction, outcome.view)
+        if message is not None:
+            asking.remember(self.bot, question, outcome.answer, message.id)
+
+    def _question(
+        self,
+        interaction: discord.Interaction,
+        scope: Scope,
+        text: str,
+        preferences: Preferences,
+        *,
+        hidden: bool,
+    ) -> Question:
+        key = conversation_key(self.bot, interaction.channel, interaction.user)
+        branches = not hidden and places.is_ours(interaction)
+        return Question(
+            scope,
+            interaction.user.id,
+            text,
+            key,
+            history=self.bot.conversations.turns(key, time.monotonic()),
+            threshold=preferences.threshold,
+            locale=interaction.locale,
+            can_branch=branches and places.can_branch(interaction.channel),
+        )
+
+    def _facts(
+        self, interaction: discord.Interaction, text: str, preferences: Preferences
+    ) -> Facts:
+        guild_id = interaction.guild_id if places.is_ours(interaction) else None
         return Facts(
-            text=question,
+            text=visible(text) and text,
             max_chars=self.bot.options.max_question_chars,
             by_command=True,
-            allowance=self._take(interaction.guild_id, interaction.user.id),
+            place=places.place_of_press(interaction),
+            preferences=preferences,
+            allowance=take(self.bot, guild_id, interaction.user.id),
         )
 
-    def _message_facts(self, message: discord.Message) -> Facts:
-        me = self.bot.user
-        assert me is not None
-        roles = _own_roles(message)
-        facts = Facts(
-            text=policy.without_mentions(message.content, me.id, roles),
-            max_chars=self.bot.options.max_question_chars,
-            addressed=me in message.mentions
-            or not roles.isdisjoint(role.id for role in message.role_mentions),
-            from_bot=message.author.bot,
-            from_webhook=message.webhook_id is not None,
-            from_system=message.type not in TYPED_BY_PEOPLE,
-        )
-        if policy.decide(facts).verdict is Verdict.IGNORE:
-            return facts  # costs its author nothing
-        guild_id = message.guild.id if message.guild else None
-        return replace(facts, allowance=self._take(guild_id, message.author.id))
 
-    def _take(self, guild_id: int | None, user_id: int) -> policy.Allowance:
-        return self.bot.cooldown.take((guild_id or 0, user_id), time.monotonic())
+def take(bot: ArticleBot, guild_id: int | None, user_id: int) -> policy.Allowance:
+    """Spend one question of the person, and one of the server."""
+    now = time.monotonic()
+    own = bot.cooldown.take((guild_id or 0, user_id), now)
+    if own.wait_s > 0 or guild_id is None:
+        return own
+    return bot.server_cooldown.take((guild_id, 0), now)
 
 
-def _own_roles(message: discord.Message) -> frozenset[int]:
-    """The roles that Discord made for the bot: mentioning one means mentioning it."""
-    if message.guild is None or message.guild.me is None:
-        return frozenset()
-    return frozenset(role.id for role in message.guild.me.roles if role.managed)
+def conversation_key(bot: ArticleBot, channel: object, person: discord.abc.User) -> Thread | Person:
+    """Everybody shares the conversation of a thread that the bot opened for one."""
+    channel_id = getattr(channel, "id", 0)
+    if hearing.is_own_thread(bot, channel):
+        return Thread(channel_id)
+    return Person(channel_id, person.id)
 
 
-def _seconds(wait_s: float) -> str:
-    seconds = max(1, round(wait_s + 0.499))
-    return "a second" if seconds == 1 else f"{seconds} seconds"
+def excuse(
+    bot: ArticleBot,
+    decision: Decision,
+    preferences: Preferences,
+    locale: object,
+    *,
+    empty: str | None = None,
+) -> ui.LayoutView:
+    """The words for every verdict but an answer. ``empty`` says what a question lacks."""
+    match decision.verdict:
+        case Verdict.WAIT:
+            view = render.notice(say(locale, "ask.wait", count=_seconds(decision.wait_s)))
+        case Verdict.TOO_LONG:
+            limit = bot.options.max_question_chars
+            view = render.notice(say(locale, "ask.too_long", limit=limit))
+        case Verdict.ELSEWHERE:
+            channels = dict.fromkeys((*preferences.channels, *preferences.watched))
+            shown = " ".join(f"<#{channel}>" for channel in list(channels)[:MOST_PLACES])
+            view = card(say(locale, "ask.elsewhere", places=shown))
+        case Verdict.NOT_YOU:
+            shown = " ".join(f"<@&{role}>" for role in preferences.roles[:MOST_PLACES])
+            view = card(say(locale, "ask.not_you", roles=shown))
+        case Verdict.BY_COMMAND:
+            view = card(say(locale, "ask.by_command"))
+        case _ if empty is not None:
+            view = render.notice(say(locale, empty))
+        case _:
+            view = render.help_view(locale=locale)
+    return view
+
+
+def _seconds(wait_s: float) -> int:
+    return max(1, round(wait_s + 0.499))

@@ -6,23 +6,27 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from bot import delivery, policy, render
+from bot import delivery, policy
+from bot.card import notice
 from bot.client import ArticleBot
 from bot.errors import AlreadyRunning, NotAllowed, ShuttingDown, words_for
+from bot.i18n import say
+from bot.panels.reindex import progress_panel, report_panel
 from bot.policy import Standing, Target
+from bot.remaining import Pace
+from bot.translator import described
 from index import ReindexReport, Scope
 
 REFUSALS = {
-    Target.NOT_MANAGER: "Only people who may manage this server can re-index its articles.",
-    Target.NOT_OWNER: "This server has no articles of its own: it reads the shared article,"
-    " which only my owner can re-index.",
+    Target.NOT_MANAGER: "error.reindex.not_manager",
+    Target.NOT_OWNER: "error.reindex.not_owner",
 }
 
 
@@ -31,19 +35,17 @@ class Progress:
     """Where a re-index stands: written by its thread, read by the event loop."""
 
     is_closing: Callable[[], bool]
-    stage: str = "waiting"
-    done: int = 0
-    total: int = 0
+    pace: Pace = field(default_factory=Pace)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Called by the engine; ends the re-index, unpublished, when the bot is closing."""
         if self.is_closing():
             raise ShuttingDown
-        self.stage, self.done, self.total = stage, done, total
+        self.pace.follow(stage, done, total)
 
     @property
     def seen(self) -> tuple[str, int, int]:
-        return self.stage, self.done, self.total
+        return self.pace.stage, self.pace.done, self.pace.total
 
 
 class Library(commands.Cog):
@@ -53,7 +55,8 @@ class Library(commands.Cog):
         self.bot = bot
         self._running: dict[Scope, float] = {}
 
-    @app_commands.command(description="Read the articles again and rebuild the index")
+    @app_commands.command(description=described("reindex"))
+    @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.default_permissions(manage_guild=True)
     async def reindex(self, interaction: discord.Interaction) -> None:
@@ -62,12 +65,13 @@ class Library(commands.Cog):
             await delivery.respond(interaction, await self._view(interaction))
 
     async def _view(self, interaction: discord.Interaction) -> ui.LayoutView:
+        locale = interaction.locale
         try:
             scope = await self._allowed_scope(interaction)
             report = await self._reindex(interaction, scope)
         except Exception as error:  # noqa: BLE001 - every error becomes words, in one place
-            return render.notice(words_for(error))
-        return render.report_view(report, shared=scope == Scope.shared())
+            return notice(words_for(error, locale=locale))
+        return report_panel(locale, report, shared=scope == Scope.shared())
 
     async def _allowed_scope(self, interaction: discord.Interaction) -> Scope:
         """The scope to re-index, judged here again: Discord's own check is only a default."""
@@ -88,9 +92,8 @@ class Library(commands.Cog):
 
     async def _reindex(self, interaction: discord.Interaction, scope: Scope) -> ReindexReport:
         if scope in self._running:
-            raise AlreadyRunning(
-                f"A re-index is already running; it began {_ago(self._running[scope])}."
-            )
+            when = _ago(interaction.locale, self._running[scope])
+            raise AlreadyRunning("error.reindex.running", when=when)
         self._running[scope] = time.monotonic()
         progress = Progress(lambda: self.bot.closing)
         editing = asyncio.Lock()
@@ -112,13 +115,16 @@ class Library(commands.Cog):
         while True:
             if progress.seen != shown:
                 shown = progress.seen
+                view = progress_panel(interaction.locale, *shown, left_s=progress.pace.left_s)
                 # The result matters, not a lost step on the way to it.
                 with contextlib.suppress(discord.HTTPException, aiohttp.ClientError):
                     async with editing:
-                        await interaction.edit_original_response(view=render.progress_view(*shown))
+                        await interaction.edit_original_response(view=view)
             await asyncio.sleep(self.bot.options.progress_every_s)
 
 
-def _ago(since: float) -> str:
+def _ago(locale: object, since: float) -> str:
     seconds = int(time.monotonic() - since)
-    return "just now" if seconds < 2 else f"{seconds} seconds ago"
+    if seconds < 2:
+        return say(locale, "ago.now")
+    return say(locale, "ago.seconds", count=seconds)

@@ -10,18 +10,21 @@ import pytest
 import simcord
 
 from bot.client import ArticleBot, BotOptions
-from index import Engine, IndexSettings, Scope
+from index import Engine, IndexSettings, Journal, Scope
+from index.catalogue import Catalogue
 from index.embedding import SentenceTransformerEmbedder
 
 from .stand_in import StandInEngine, World
 
 
 @pytest.fixture
-def engine() -> Iterator[StandInEngine]:
-    engine = StandInEngine()
+def engine(tmp_path: Path) -> Iterator[StandInEngine]:
+    catalogue = Catalogue.open(tmp_path)
+    engine = StandInEngine(Journal(catalogue))
     yield engine
     engine.gate.set()
     engine.reindex_gate.set()
+    catalogue.close()
 
 
 @pytest.fixture

@@ -11,15 +11,16 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import discord
 import simcord
 
+from bot.card import NO_BREAK
 from bot.offload import Offload
-from index import Answer, Article, Hit, Kind, Passage, Quote, ReindexReport, Scope
+from index import Answer, Article, Hit, Journal, Kind, Passage, Quote, ReindexReport, Scope
 
 TITLE = "The lighthouse of Aldra"
 SENTENCES = (
@@ -50,11 +51,19 @@ def answer_of(quote: Quote, text: str | None = None, confidence: float = 0.92) -
     )  # fmt: skip
 
 
+def article_of(scope: Scope, number: int, title: str) -> Article:
+    return Article(scope, number, 1, title, "rules.md", "text/markdown", "0", 10, datetime.now(UTC))
+
+
+def passage_of(text: str) -> Hit:
+    return Hit(Passage(Scope.shared(), 1, 1, TITLE, 0, len(text), text), 0.2)
+
+
 def not_said(kind: Kind = Kind.NONE, confidence: float = 0.1) -> Answer:
-    passage = Passage(Scope.shared(), 1, 1, TITLE, 0, len(SENTENCES[0]), SENTENCES[0])
+    passages = (passage_of(SENTENCES[0]),)
     return Answer(
         question="?", kind=kind, confidence=confidence, threshold=0.5, elapsed_ms=1.0,
-        passages=(Hit(passage, 0.2),),
+        passages=passages,
     )  # fmt: skip
 
 
@@ -72,10 +81,15 @@ class StandInEngine:
     ``reindex_gate`` every re-index; ``failure`` is raised instead of answering.
     """
 
+    journal: Journal
     failure: Exception | None = None
     owned: dict[Scope, list[Article]] = field(default_factory=dict)
     asked: list[tuple[Scope, str]] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
+    passages: int = 1
+    listed: list[Scope] = field(default_factory=list)
     reindexed: list[Scope] = field(default_factory=list)
+    forgotten: list[Scope] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     reindex_gate: threading.Event = field(default_factory=threading.Event)
 
@@ -83,20 +97,39 @@ class StandInEngine:
         self.gate.set()
         self.reindex_gate.set()
 
-    def ask(self, scope: Scope, question: str, **_: Any) -> Answer:
+    def ask(self, scope: Scope, question: str, **told: Any) -> Answer:
         self.asked.append((scope, question))
+        self.told.append(told)
         assert self.gate.wait(10)
         if self.failure is not None:
             raise self.failure
         if "hello" in words(question):
             return not_said(Kind.CHAT)
         shared = [len(words(question) & words(sentence)) for sentence in SENTENCES]
-        if not max(shared):
-            return not_said()
         best = shared.index(max(shared))
-        return answer_of(quote_of(SENTENCES[best], best + 1))
+        answer = answer_of(quote_of(SENTENCES[best], best + 1)) if max(shared) else not_said()
+        hits = tuple(passage_of(f"Passage {n}.") for n in range(1, self.passages + 1))
+        return replace(answer, question=question, passages=hits)
+
+    def paragraph(self, quote: Quote) -> Passage:
+        if self.failure is not None:
+            raise self.failure
+        text = f"Before that. {quote.text} After that."
+        start = quote.start - len("Before that. ")
+        return Passage(
+            quote.scope,
+            quote.article_id,
+            quote.version,
+            quote.article,
+            start,
+            start + len(text),
+            text,
+        )
 
     def articles(self, scope: Scope) -> list[Article]:
+        self.listed.append(scope)
+        if self.failure is not None:
+            raise self.failure
         return self.owned.get(scope, [])
 
     def reindex(self, scope: Scope, *, progress: Callable[[str, int, int], None]) -> ReindexReport:
@@ -106,10 +139,11 @@ class StandInEngine:
         self.reindexed.append(scope)
         return report_of(scope)
 
+    def forget(self, scope: Scope) -> None:
+        self.forgotten.append(scope)
+
     def gives_articles_to(self, scope: Scope) -> None:
-        self.owned[scope] = [
-            Article(scope, 9, 1, "Rules", "rules.md", "text/markdown", "0", 10, datetime.now(UTC))
-        ]
+        self.owned[scope] = [article_of(scope, 9, "Rules")]
 
 
 class World:
@@ -186,3 +220,19 @@ def texts(message: discord.Message | simcord.ResponseMessage | None) -> list[str
         for item in container.children
         if isinstance(item, discord.TextDisplay)
     ]
+
+
+def placed(paragraph: int, cells: str, words: str, sure: str = "very sure (92 %)") -> str:
+    """The small print below an answer of the stand-in's article of three paragraphs."""
+    facts = (f"`{cells}` {words}", f"paragraph {paragraph} of 3", sure)
+    return f"-# {TITLE}\n-# " + " · ".join(fact.replace(" ", NO_BREAK) for fact in facts)
+
+
+def buttons(message: discord.Message | simcord.ResponseMessage | None) -> dict[str, str]:
+    """The ids of a message's buttons by their label, or by their emoji where they have none."""
+    assert message is not None
+    if isinstance(message, simcord.ResponseMessage):
+        message = message.message
+    view = discord.ui.LayoutView.from_message(message)
+    found = [item for item in view.walk_children() if isinstance(item, discord.ui.Button)]
+    return {item.label or str(item.emoji): str(item.custom_id) for item in found}

@@ -15,7 +15,7 @@ from bot.client import ArticleBot, BotOptions
 from bot.errors import Overloaded, ShuttingDown, TookTooLong, words_for
 from index import QuestionError, Scope
 
-from .stand_in import SENTENCES, TITLE, StandInEngine, World, runs_outside, texts
+from .stand_in import SENTENCES, TITLE, StandInEngine, World, placed, runs_outside, texts
 
 pytestmark = pytest.mark.simcord(shard_count=1)
 
@@ -27,7 +27,7 @@ async def test_an_answer_fills_the_response_that_was_deferred_first(world: World
     assert texts(result.response) == [
         "-# What is the keeper called?",
         f"> {SENTENCES[1]}",
-        f"-# **{TITLE}** · paragraph 2 of 3 · very sure (92 %)",
+        placed(2, "▁█▁", "in the middle"),
     ]
     interaction = [
         r for r in world.env.http_requests if "@original" in r.path or "/callback" in r.path
@@ -53,18 +53,18 @@ async def test_a_question_in_a_direct_message_reads_the_askers_own(
 
 async def test_what_the_article_does_not_say_is_said_to_be_missing(world: World) -> None:
     result = await world.ann.slash(world.channel, "ask", question="Who won yesterday?")
-    assert texts(result.response)[1] == "### The article does not say"
+    assert texts(result.response)[1] == "## The article does not say"
 
 
 async def test_a_greeting_is_answered_with_help(world: World) -> None:
     result = await world.ann.slash(world.channel, "ask", question="hello there")
-    assert texts(result.response)[1] == f"### Ask me about **{TITLE}**"
+    assert TITLE in texts(result.response)[2]
 
 
 async def test_blanks_get_help_in_private(world: World, engine: StandInEngine) -> None:
     result = await world.ann.slash(world.channel, "ask", question="   ")
     assert result.ephemeral
-    assert texts(result.response)[0] == "### Ask me about my article"
+    assert texts(result.response)[0] == "## Ask me a question"
     assert engine.asked == []
 
 
@@ -240,7 +240,7 @@ async def test_a_guild_for_development_gets_the_commands_at_once(
     async with simcord.run(bot, shard_count=1) as env:
         (put,) = [r for r in env.http_requests if r.method == "PUT"]
     assert put.path.endswith("/guilds/77/commands")
-    assert {command["name"] for command in put.json} == {"ask", "reindex"}
+    assert {"ask", "reindex"} < {command["name"] for command in put.json}
     await bot.close()
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import aiohttp
+import discord
 import pytest
 
-from bot.delivery import _twice
+from bot import delivery
+from bot.delivery import _insist
 
 
 class Line:
@@ -22,24 +27,91 @@ class Line:
         return "sent"
 
 
+class Status:
+    """As much of an HTTP response as discord.py's exceptions read."""
+
+    reason = ""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+def refusal(status: int, code: int = 0) -> discord.HTTPException:
+    kind = discord.DiscordServerError if status >= 500 else discord.HTTPException
+    return kind(Status(status), {"code": code, "message": "no"})  # type: ignore[arg-type]
+
+
+AT_ONCE = (0.0, 0.0)
+
+
 @pytest.mark.parametrize(
-    "fault", [aiohttp.ServerDisconnectedError(), aiohttp.ClientOSError(104, "reset by peer")]
+    "fault",
+    [
+        aiohttp.ServerDisconnectedError(),
+        aiohttp.ClientOSError(104, "reset by peer"),
+        aiohttp.ServerTimeoutError(),
+        aiohttp.ClientPayloadError(),
+        refusal(503),
+        refusal(520),
+    ],
 )
-async def test_a_reset_connection_is_tried_once_more(fault: Exception) -> None:
+async def test_what_may_not_have_arrived_is_sent_again(fault: Exception) -> None:
     line = Line(fault)
-    assert await _twice(line.send) == "sent"
+    assert await _insist(line.send, AT_ONCE) == "sent"
     assert line.tries == 2
 
 
-async def test_a_second_reset_is_raised() -> None:
-    line = Line(aiohttp.ServerDisconnectedError(), aiohttp.ServerDisconnectedError())
+async def test_after_the_last_try_the_failure_is_raised() -> None:
+    line = Line(*(aiohttp.ServerDisconnectedError() for _ in range(3)))
     with pytest.raises(aiohttp.ServerDisconnectedError):
-        await _twice(line.send)
+        await _insist(line.send, AT_ONCE)
+    assert line.tries == 3
+
+
+@pytest.mark.parametrize("fault", [ValueError("no"), refusal(400), refusal(403), refusal(500)])
+async def test_what_was_refused_or_repeated_already_is_not_repeated(fault: Exception) -> None:
+    line = Line(fault)
+    with pytest.raises(type(fault)):
+        await _insist(line.send, AT_ONCE)
+    assert line.tries == 1
+
+
+class Interaction:
+    """As much of an interaction as acknowledging it needs."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.extras: dict[str, Any] = {}
+        self.response = self
+
+    async def defer(self, **_: Any) -> None:
+        await self.line.send()
+
+
+async def test_an_acknowledgement_that_arrived_although_its_reply_was_lost_is_one() -> None:
+    line = Line(aiohttp.ServerDisconnectedError(), refusal(400, 40060))
+    await delivery.defer(Interaction(line))  # type: ignore[arg-type]
     assert line.tries == 2
 
 
-async def test_any_other_failure_is_not_repeated() -> None:
-    line = Line(ValueError("no"))
-    with pytest.raises(ValueError, match="no"):
-        await _twice(line.send)
-    assert line.tries == 1
+async def test_an_interaction_that_is_unknown_cannot_be_acknowledged() -> None:
+    with pytest.raises(discord.HTTPException):
+        await delivery.defer(Interaction(Line(refusal(404, 10062))))  # type: ignore[arg-type]
+
+
+class Channel:
+    """A channel whose typing indicator never comes up."""
+
+    def typing(self) -> Channel:
+        return self
+
+    async def __aenter__(self) -> None:
+        await asyncio.Event().wait()
+
+    async def __aexit__(self, *_: object) -> None:
+        raise AssertionError
+
+
+async def test_nobody_waits_for_the_typing_indicator() -> None:
+    async with asyncio.timeout(1), delivery.typing(Channel()):  # type: ignore[arg-type]
+        await asyncio.sleep(0)

@@ -9,11 +9,14 @@ import pytest
 
 from bot.errors import (
     AlreadyRunning,
+    BadNumber,
     BadToken,
     BotError,
     CannotRun,
+    Gone,
     NotAllowed,
     Overloaded,
+    Refused,
     ShuttingDown,
     TookTooLong,
     TryLater,
@@ -22,6 +25,7 @@ from bot.errors import (
 )
 from index import (
     ArticleNotFound,
+    BadInput,
     DeadlineExceeded,
     LanguageError,
     LibraryBusy,
@@ -33,8 +37,8 @@ from index import (
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (NotAllowed("Only managers."), "Only managers."),
-        (AlreadyRunning("It is running."), "It is running."),
+        (NotAllowed("error.not_here"), "You cannot do that here."),
+        (AlreadyRunning("error.reindex.running", when="at noon"), "it began at noon."),
         (Overloaded(), "more questions than I can handle"),
         (ShuttingDown(), "I am restarting"),
         (TookTooLong(), "took too long"),
@@ -42,7 +46,7 @@ from index import (
         (LibraryBusy("locked"), "articles are being changed"),
         (ArticleNotFound("none in guild:1"), "no article to answer from"),
         (QuestionError("A question needs words."), "A question needs words."),
-        (LanguageError("Only English is understood."), "Only English is understood."),
+        (LanguageError("This looks like no English: 'Wer?'"), "Please ask in English."),
     ],
 )
 def test_an_expected_error_has_words_and_leaves_no_trace(
@@ -50,6 +54,22 @@ def test_an_expected_error_has_words_and_leaves_no_trace(
 ) -> None:
     assert words in words_for(error)
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NotAllowed("error.not_here"), "Das geht hier nicht."),
+        (Overloaded(), "Gerade habe ich mehr Fragen"),
+        (LanguageError("This looks like no English: 'Wer?'"), "Bitte frag auf Englisch."),
+        (QuestionError("The question is empty."), "Mit dieser Frage kann ich nichts anfangen."),
+        (BadInput("No such *file*."), "So lässt sich das nicht verwenden: No such *file*."),
+        (ModelError("/srv/model is broken"), "(Fehler "),
+        (KeyError("shelf"), "Bei mir ist etwas schiefgegangen (Fehler "),
+    ],
+)
+def test_every_error_has_words_in_the_persons_language(error: Exception, words: str) -> None:
+    assert words in words_for(error, locale="de")
 
 
 def test_an_operators_error_keeps_its_detail_from_users() -> None:
@@ -92,4 +112,5 @@ def test_a_question_never_reaches_the_log_even_inside_an_exception(
 def test_the_tree_is_as_drawn() -> None:
     assert issubclass(BadToken, CannotRun)
     assert {Overloaded, TookTooLong, ShuttingDown} == set(TryLater.__subclasses__())
-    assert {TryLater, NotAllowed, AlreadyRunning, CannotRun} == set(BotError.__subclasses__())
+    assert {TryLater, Refused, CannotRun} == set(BotError.__subclasses__())
+    assert {NotAllowed, AlreadyRunning, Gone, BadNumber} <= set(Refused.__subclasses__())

@@ -128,12 +128,12 @@ async def test_a_wrong_token_is_one_line_with_the_cure(
 async def test_while_discord_is_down_at_first_the_bot_tries_again_until_it_is_up(
     server: FakeDiscord, make_bot: Callable[[], ArticleBot]
 ) -> None:
-    server.failures = [503, 520]
+    server.failures = [503, 520, 429]
     server.gateway_failures = 1
     running = asyncio.create_task(run(make_bot, "token"))
     async with asyncio.timeout(10):
         await server.identified.wait()
-    assert server.logins == 4
+    assert server.logins == 5
     os.kill(os.getpid(), signal.SIGTERM)
     async with asyncio.timeout(10):
         await running

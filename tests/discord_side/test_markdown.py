@@ -62,19 +62,19 @@ def test_a_text_that_fits_is_whole() -> None:
 
 
 def test_a_long_text_ends_after_a_sentence() -> None:
-    assert fit("One is here. Two is here. Three is here.", 30) == "One is here. Two is here. …"
+    assert fit("One is here. Two is here. Three is here.", 30) == "One is here. Two is here.\u00a0…"
 
 
 def test_a_long_sentence_ends_after_a_word() -> None:
-    assert fit("alpha beta gamma delta", 18) == "alpha beta gamma …"
+    assert fit("alpha beta gamma delta", 18) == "alpha beta gamma\u00a0…"
 
 
 def test_only_a_word_longer_than_the_budget_is_cut_inside() -> None:
-    assert fit("x" * 100, 10) == "x" * 8 + " …"
+    assert fit("x" * 100, 10) == "x" * 8 + "\u00a0…"
 
 
 def test_a_tail_begins_with_a_word() -> None:
-    assert fit_tail("alpha beta gamma delta", 14) == "… gamma delta"
+    assert fit_tail("alpha beta gamma delta", 14) == "…\u00a0gamma delta"
 
 
 def test_the_answer_stands_in_bold_inside_its_sentence() -> None:
@@ -88,8 +88,8 @@ def test_the_answer_stays_when_its_sentence_is_too_long() -> None:
     start = text.index("ANSWER")
     result = marked(text, start, start + 6, 200)
     assert "before **ANSWER** after" in result
-    assert result.startswith("… before")
-    assert result.endswith("after …")
+    assert result.startswith("…\u00a0before")
+    assert result.endswith("after\u00a0…")
     assert size(result) <= 200
 
 

@@ -55,12 +55,12 @@ async def test_a_mention_of_the_bots_own_role_is_answered_if_only_with_help(worl
     """Discord hides the text of a message that mentions the role alone."""
     (role,) = [role.id for role in world.guild.me.roles if role.managed]
     await world.ann.send(world.channel, f"<@&{role}> {QUESTION}")
-    assert texts(world.replies()[0])[0] == "### Ask me about my article"
+    assert texts(world.replies()[0])[0] == "## Ask me a question"
 
 
 async def test_an_empty_mention_gets_help(world: World, engine: StandInEngine) -> None:
     await world.ann.send(world.channel, world.mention)
-    assert texts(world.replies()[0])[0] == "### Ask me about my article"
+    assert texts(world.replies()[0])[0] == "## Ask me a question"
     assert engine.asked == []
 
 
@@ -84,7 +84,7 @@ async def test_a_question_that_is_too_long_is_refused_with_the_limit(
 ) -> None:
     await world.ann.send(world.channel, f"{world.mention} {'x' * 1001}")
     assert texts(world.replies()[0]) == [
-        "That is too long: a question has at most 1000 characters."
+        "That is too long: a question has at most 1,000 characters."
     ]
     assert engine.asked == []
 

@@ -12,15 +12,19 @@ from bot.policy import (
     Cooldown,
     Decision,
     Facts,
+    Place,
     Standing,
     Target,
     Verdict,
     decide,
+    is_question,
+    last_question,
+    question_in,
     reindex_target,
     scope_of,
     without_mentions,
 )
-from index import Scope
+from index import Preferences, Scope
 
 ANN = (1, 10)
 BEN = (1, 20)
@@ -135,3 +139,80 @@ def test_the_policy_knows_no_discord() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout == "False\n"
+
+
+HERE = Place(channels=frozenset({1, 2}), roles=frozenset({10}))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "verdict"),
+    [
+        (Preferences(), Verdict.ANSWER),
+        (Preferences(channels=(1,)), Verdict.ANSWER),
+        (Preferences(channels=(2, 3)), Verdict.ANSWER),
+        (Preferences(channels=(3,)), Verdict.ELSEWHERE),
+        (Preferences(channels=(3,), watched=(1,)), Verdict.ANSWER),
+        (Preferences(watched=(3,)), Verdict.ANSWER),
+        (Preferences(roles=(10, 11)), Verdict.ANSWER),
+        (Preferences(roles=(11,)), Verdict.NOT_YOU),
+        (Preferences(channels=(3,), roles=(11,), private=True), Verdict.ELSEWHERE),
+        (Preferences(private=True), Verdict.BY_COMMAND),
+    ],
+)
+def test_a_servers_choice_of_channels_roles_and_privacy_is_kept(
+    chosen: Preferences, verdict: Verdict
+) -> None:
+    assert decide(facts(place=HERE, preferences=chosen)).verdict == verdict
+
+
+def test_a_command_can_be_answered_in_private() -> None:
+    chosen = Preferences(private=True)
+    assert decide(facts(preferences=chosen, by_command=True)) == Decision(Verdict.ANSWER)
+
+
+def test_a_choice_of_channels_does_not_reach_out_of_the_server() -> None:
+    assert decide(facts(preferences=Preferences(channels=(3,)))) == Decision(Verdict.ANSWER)
+
+
+def test_a_refusal_comes_before_the_wait_and_costs_nothing_to_repeat() -> None:
+    refused = facts(place=HERE, preferences=Preferences(channels=(3,)), allowance=Allowance(9.0))
+    assert decide(refused) == Decision(Verdict.ELSEWHERE)
+
+
+def test_a_watched_channel_is_answered_when_asked_something_and_never_told_off() -> None:
+    heard = {"addressed": False, "watched": True, "max_chars": 40}
+    assert decide(facts("When was it built?", **heard)) == Decision(Verdict.ANSWER)
+    assert decide(facts("It was built well.", **heard)) == Decision(Verdict.IGNORE)
+    assert decide(facts("", **heard)) == Decision(Verdict.IGNORE)
+    assert decide(facts(f"When was {'x' * 40} built?", **heard)) == Decision(Verdict.IGNORE)
+    waiting = facts("When was it built?", allowance=Allowance(5.0), **heard)
+    assert decide(waiting) == Decision(Verdict.IGNORE)
+    private = facts("When was it built?", preferences=Preferences(private=True), **heard)
+    assert decide(private) == Decision(Verdict.IGNORE)
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("When was it built?", True),
+        ("so who is the keeper", True),
+        ("The keeper is Ann, right?", True),
+        ('He said "is it open today?"', True),
+        ("What a lovely day. I went out", False),
+        ("The keeper is Ann.", False),
+        ("really now?", False),
+        ("> When was it built?", False),
+        ("", False),
+    ],
+)
+def test_a_question_is_told_from_talk(text: str, asks: bool) -> None:
+    assert is_question(text) is asks
+
+
+def test_of_a_long_message_the_last_question_that_fits_counts_or_else_its_beginning() -> None:
+    assert question_in("One two. Who? Three", 100) == "One two. Who? Three"
+    assert question_in("First one? Then this? " + "x" * 30, 20) == "Then this?"
+    assert question_in(f"Short? {'y' * 30}?", 20) == "Short?"
+    assert question_in("one two three four five six", 14) == "one two three"
+    assert question_in("x" * 30, 20) == "x" * 20
+    assert last_question("No. Nothing!", 20) == ""

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import discord
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import render
-from index import Answer, Kind, Scope
+from bot import render, views
+from bot.panels.reindex import progress_panel, report_panel
+from index import Answer, Kind, Quote, Record, Scope
 
-from .stand_in import SENTENCES, TITLE, answer_of, lines, not_said, quote_of, report_of
+from .stand_in import (
+    SENTENCES,
+    TITLE,
+    answer_of,
+    lines,
+    not_said,
+    passage_of,
+    quote_of,
+    report_of,
+)
 
 HOSTILE = (
     "@everyone <@1234567890123456789> [x](https://evil.example) ```"
@@ -29,18 +41,56 @@ def fits(view: discord.ui.LayoutView) -> bool:
     return view.content_length() <= 4000 and view.total_children_count <= 40
 
 
+def spaced(text: str) -> str:
+    """The text with ordinary spaces for those at which no line may break."""
+    return text.replace("\u00a0", " ")
+
+
 def test_a_short_answer_comes_first_then_its_sentence_with_it_in_bold_then_its_place() -> None:
     view = render.answer_view(answer_of(quote_of(SENTENCES[1], 2), "Ann"))
-    assert lines(view) == [
-        "### Ann",
+    assert [spaced(line) for line in lines(view)] == [
+        "## Ann",
         "> Its keeper is called **Ann**.",
-        f"-# **{TITLE}** · paragraph 2 of 3 · very sure (92 %)",
+        f"-# {TITLE}\n-# `▁█▁` in the middle · paragraph 2 of 3 · very sure (92 %)",
+    ]
+
+
+def test_a_line_of_facts_breaks_between_the_facts_alone() -> None:
+    view = render.answer_view(answer_of(quote_of(SENTENCES[1], 2)))
+    facts = lines(view)[-1].splitlines()[-1].removeprefix("-# ")
+    assert facts.split(" ") == [
+        "`▁█▁`\u00a0in\u00a0the\u00a0middle",
+        "·",
+        "paragraph\u00a02\u00a0of\u00a03",
+        "·",
+        "very\u00a0sure\u00a0(92\u00a0%)",
     ]
 
 
 def test_a_sentence_that_is_the_answer_is_not_said_twice() -> None:
     view = render.answer_view(answer_of(quote_of(SENTENCES[0])))
     assert lines(view)[:-1] == [f"> {SENTENCES[0]}"]
+
+
+def test_an_answer_too_long_for_a_heading_is_marked_in_its_sentence_alone() -> None:
+    part = " ".join(["and on"] * 20)
+    view = render.answer_view(answer_of(quote_of(f"It goes on {part} for ever."), part))
+    assert lines(view)[:-1] == [f"> It goes on **{part}** for ever."]
+
+
+def test_a_long_sentence_around_its_answer_is_shortened_more_than_one_that_is_the_answer() -> None:
+    quote = quote_of("ANSWER " + "and so on " * 200)
+    inside, whole = (
+        lines(render.answer_view(a)) for a in (answer_of(quote, "ANSWER"), answer_of(quote))
+    )
+    assert inside[1].startswith("> **ANSWER** and so on")
+    assert len(inside[1]) <= render.EVIDENCE_CHARS + 2
+    assert render.EVIDENCE_CHARS < len(whole[0]) <= render.QUOTES_CHARS + 2
+
+
+def test_an_answer_that_is_not_sure_says_so_first() -> None:
+    view = render.answer_view(answer_of(quote_of(SENTENCES[1]), "Ann", confidence=0.3))
+    assert lines(view)[:2] == ["-# I am not sure, but this may be it:", "## Ann"]
 
 
 def test_the_question_stands_above_where_readers_cannot_see_it() -> None:
@@ -60,7 +110,7 @@ def test_the_question_stands_above_where_readers_cannot_see_it() -> None:
 )
 def test_confidence_is_told_in_words_and_percent(confidence: float, words: str) -> None:
     view = render.answer_view(answer_of(quote_of(SENTENCES[0]), confidence=confidence))
-    assert lines(view)[-1].endswith(f"· {words}")
+    assert spaced(lines(view)[-1]).endswith(f"· {words}")
 
 
 def test_the_accent_colour_follows_the_words() -> None:
@@ -71,63 +121,79 @@ def test_the_accent_colour_follows_the_words() -> None:
     assert len(seen) == 4
 
 
-def test_not_said_says_so_and_names_the_article() -> None:
-    assert lines(render.answer_view(not_said())) == [
-        "### The article does not say",
-        f"Nothing in **{TITLE}** answers this well enough to quote.",
-        "-# not sure (10 %); I answer from 50 % on",
+def test_not_said_says_so_and_names_the_article_and_what_was_needed() -> None:
+    assert [spaced(line) for line in lines(render.answer_view(not_said()))] == [
+        "## The article does not say",
+        "Nothing there answers this well enough to quote. Other words may help.",
+        f"-# {TITLE}\n-# Best match: 10 % sure · 50 % needed",
     ]
+
+
+def test_a_match_that_just_misses_never_looks_like_enough() -> None:
+    view = render.answer_view(not_said(confidence=0.4999))
+    assert spaced(lines(view)[-1]).endswith("Best match: 49 % sure · 50 % needed")
+
+
+def test_not_said_by_several_articles_names_none() -> None:
+    passages = not_said().passages
+    other = replace(passages[0], passage=replace(passages[0].passage, article="Rules"))
+    view = render.answer_view(replace(not_said(), passages=(*passages, other)))
+    assert lines(view)[0] == "## The articles do not say"
+    assert spaced(lines(view)[-1]) == "-# Best match: 10 % sure · 50 % needed"
 
 
 def test_a_greeting_gets_help_with_the_articles_title() -> None:
     view = render.answer_view(not_said(Kind.CHAT))
-    assert lines(view)[0] == f"### Ask me about **{TITLE}**"
+    assert lines(view)[0] == "## Ask me a question"
+    assert lines(view)[1].startswith(f"I answer from **{TITLE}**, in its own words.")
     assert "`/ask`" in lines(view)[-1]
 
 
-def test_an_answer_of_several_quotes_shows_each_as_its_own_quote() -> None:
-    quotes = (quote_of(SENTENCES[0], 1), quote_of(SENTENCES[2], 3))
-    answer = replace(
-        answer_of(quotes[0]), kind=Kind.SENTENCES, quotes=quotes, text="1862 and 40 km"
-    )
-    assert lines(render.answer_view(answer))[:3] == [
-        "### 1862 and 40 km",
-        f"> {SENTENCES[0]}",
-        f"> {SENTENCES[2]}",
-    ]
+def test_help_names_no_article_where_there_are_several() -> None:
+    assert lines(render.help_view("A", "B")) == lines(render.help_view())
+    assert "my articles" in lines(render.help_view())[1]
 
 
-def test_progress_shows_stage_bar_and_counts() -> None:
-    assert lines(render.progress_view("embedding", 600, 1200))[:2] == [
-        "### Re-indexing: embedding",
-        "`▰▰▰▰▰▰▱▱▱▱▱▱` 600 of 1,200",
-    ]
-    assert lines(render.progress_view("waiting", 0, 0))[1] == "`▱▱▱▱▱▱▱▱▱▱▱▱`"
+class TestSeveralQuotes:
+    def answer(self, *quotes: Quote) -> Answer:
+        return replace(
+            answer_of(quotes[0]), kind=Kind.SENTENCES, quotes=quotes, text="1862 and 40 km"
+        )
+
+    def shown(self, *quotes: Quote) -> list[str]:
+        return [spaced(line) for line in lines(render.answer_view(self.answer(*quotes)))]
+
+    def test_each_of_one_article_has_its_paragraph(self) -> None:
+        assert self.shown(quote_of(SENTENCES[0], 1), quote_of(SENTENCES[2], 3)) == [
+            "## 1862 and 40 km",
+            f"> {SENTENCES[0]}\n-# Paragraph 1 of 3",
+            f"> {SENTENCES[2]}\n-# Paragraph 3 of 3",
+            f"-# {TITLE}\n-# `█▁█` in several places · very sure (92 %)",
+        ]
+
+    def test_each_of_several_articles_has_its_title_too(self) -> None:
+        other = replace(quote_of(SENTENCES[2], 1), article_id=2, article="The lamp")
+        assert self.shown(quote_of(SENTENCES[0], 1), other) == [
+            "## 1862 and 40 km",
+            f"> {SENTENCES[0]}\n-# {TITLE}\n-# Paragraph 1 of 3",
+            f"> {SENTENCES[2]}\n-# The lamp\n-# Paragraph 1 of 3",
+            "-# Very sure (92 %)",
+        ]
+
+    def test_those_of_one_paragraph_share_its_place(self) -> None:
+        assert self.shown(quote_of(SENTENCES[0], 2), quote_of(SENTENCES[2], 2)) == [
+            "## 1862 and 40 km",
+            f"> {SENTENCES[0]}",
+            f"> {SENTENCES[2]}",
+            f"-# {TITLE}\n-# `▁█▁` in the middle · paragraph 2 of 3 · very sure (92 %)",
+        ]
 
 
-def test_a_report_tells_counts_changes_failures_time_and_generation() -> None:
-    report = report_of(Scope.guild(1), added=("A", "B"), failed=(("c_d.md", "no *text*"),))
-    view = render.report_view(report, shared=False)
-    assert lines(view) == [
-        "### Re-indexed this server's articles",
-        "\n".join(
-            [
-                "1 article, 3 passages · 1 embedded, 2 reused",
-                "**Added** (2): A; B",
-                f"**Changed** (1): {TITLE}",
-                r"**Failed** (1): c\_d.md: no \*text\*",
-            ]
-        ),
-        "-# 0.2 s · generation g7",
-    ]
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_a_report_on_many_articles_names_the_first_ones_and_counts_the_rest() -> None:
-    report = report_of(Scope.shared(), changed=(), added=tuple("abcdefghij"))
-    assert (
-        "**Added** (10): a; b; c; d; e; f; g; h; and 2 more"
-        in lines(render.report_view(report, shared=True))[1]
-    )
+def buttons_of(record: Record) -> Sequence[discord.ui.ActionRow]:
+    return views.rows(record, asker=1, can_branch=True)
 
 
 def hostile_views(text: str) -> list[discord.ui.LayoutView]:
@@ -139,13 +205,21 @@ def hostile_views(text: str) -> list[discord.ui.LayoutView]:
     report = report_of(
         Scope.shared(), generation=text, added=names, changed=names, removed=names, failed=pairs
     )
-    answers: list[Answer] = [span, many]
+    hits = tuple(passage_of(text) for _ in range(20))
+    answers: list[Answer] = [span, many, replace(not_said(), passages=hits)]
+    records = [Record("f" * 16, Scope.shared(), 1, NOW, replace(a, passages=hits)) for a in answers]
+    paragraph = replace(hits[0].passage, start=quotes[0].start)
     return [
-        *(render.answer_view(answer, asked=text) for answer in answers),
+        *(
+            render.answer_view(answer, asked=text, buttons=buttons_of(record))
+            for answer, record in zip(answers, records, strict=True)
+        ),
+        *(render.passages_view(records[0], page) for page in (0, 6, 7)),
+        render.context_view(span, paragraph),
         render.help_view(text, asked=text),
         render.notice(text, asked=text),
-        render.progress_view(text, 1, 2),
-        render.report_view(report, shared=True),
+        progress_panel(None, text, 1, 2),
+        report_panel(None, report, shared=True),
     ]
 
 
@@ -159,6 +233,16 @@ def test_hostile_text_keeps_every_limit_and_makes_no_markup(text: str) -> None:
         assert "```" not in everything
         assert "<@" not in everything
         assert "@everyone" not in everything.replace("\\@everyone", "")
+
+
+def test_the_small_print_of_a_web_page_links_to_the_sentence_and_to_nothing_else() -> None:
+    quote = replace(quote_of(SENTENCES[1], 2), source="https://example.org/)[x](y?q=<@1>")
+    (small,) = [line for line in lines(render.answer_view(answer_of(quote))) if "](" in line]
+    assert small.count("](") == 1
+    assert (
+        "[jump\u00a0to\u00a0the\u00a0sentence](https://example.org/%29%5Bx%5D%28y?q=%3C@1%3E#"
+        in (small)
+    )
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,9 +11,18 @@ from bot.policy import Cooldown
 from index import Answer, ArticleNotFound, Kind, LibraryBusy, ReindexReport, Scope, StorageError
 from tests.discord_side.stand_in import runs_outside
 
-from .stage import HOSTILE, HOSTILE_TITLE, LONG, LONG_TITLE, Stage, as_sure_as, declined, narrowed
+from .stage import (
+    HOSTILE,
+    HOSTILE_TITLE,
+    LONG,
+    LONG_TITLE,
+    MAYOR,
+    Stage,
+    as_sure_as,
+    declined,
+    narrowed,
+)
 
-MAYOR = "Who is the mayor of Beijing?"
 CRACKDOWN = "How much value did the crackdown wipe off China's biggest tech companies?"
 
 
@@ -94,6 +103,50 @@ async def answer_of_several_paragraphs(stage: Stage) -> Any:
         return replace(answer, kind=Kind.SENTENCES, quotes=(first, second), text="Two promises")
 
     return await stage.mentions("What did the state planner say about Alibaba?", change=listed)
+
+
+@scene
+async def answer_of_a_web_page(stage: Stage) -> Any:
+    def linked(answer: Answer) -> Answer:
+        quote = replace(answer.quotes[0], source="https://example.org/tech?page=2")
+        return replace(answer, quotes=(quote,))
+
+    return await stage.mentions(MAYOR, change=linked)
+
+
+@scene
+async def more_passages(stage: Stage) -> Any:
+    return await stage.presses("More passages")
+
+
+@scene
+async def nearest_passages(stage: Stage) -> Any:
+    return await stage.presses("Nearest passages", "Who won the football world cup?")
+
+
+@scene
+async def context(stage: Stage) -> Any:
+    return await stage.presses("Context")
+
+
+@scene
+async def rated(stage: Stage) -> Any:
+    return await stage.presses("👍")
+
+
+@scene
+async def continued_in_a_thread(stage: Stage) -> Any:
+    return await stage.presses("Continue in a thread")
+
+
+@scene
+async def elsewhere(stage: Stage) -> Any:
+    stage.engine.journal.prefer(stage.scope, channels=[1])
+    stage.bot.known.forget(stage.scope)
+    result = await stage.asks(MAYOR)
+    stage.engine.journal.prefer(stage.scope, channels=[])
+    stage.bot.known.forget(stage.scope)
+    return result
 
 
 @scene

@@ -10,9 +10,21 @@ from typing import Any
 import simcord
 
 from bot.client import ArticleBot
-from index import Answer, Article, Engine, Kind, Progress, ReindexReport, Scope
-from tests.discord_side.stand_in import World
+from index import (
+    Answer,
+    Article,
+    Engine,
+    Journal,
+    Kind,
+    Passage,
+    Progress,
+    Quote,
+    ReindexReport,
+    Scope,
+)
+from tests.discord_side.stand_in import World, buttons
 
+MAYOR = "Who is the mayor of Beijing?"
 HOSTILE_TITLE = "@everyone **free** [nitro](https://evil.example) \u202e# ||gift||"
 HOSTILE = (
     "The **giraffe** of <@1234567890123456789> is [forty metres](https://evil.example) tall,"
@@ -57,6 +69,13 @@ class StagedEngine:
         answer = self.real.ask(scope, question, **options)
         return self.change(answer) if self.change else answer
 
+    @property
+    def journal(self) -> Journal:
+        return self.real.journal
+
+    def paragraph(self, quote: Quote) -> Passage:
+        return self.real.paragraph(quote)
+
     def articles(self, scope: Scope) -> list[Article]:
         return [] if self.is_shared_alone else self.real.articles(scope)
 
@@ -86,6 +105,11 @@ class Stage(World):
         """The bot's reply to a message that mentions it."""
         await self._with(staged, self.ann.send(self.channel, f"{self.mention} {question}".strip()))
         return self.replies()[-1]
+
+    async def presses(self, name: str, question: str = MAYOR) -> simcord.InteractionResult:
+        """What a button below the answer to a question shows its presser."""
+        asked = await self.asks(question)
+        return await self.ann.click(asked.response, custom_id=buttons(asked.response)[name])
 
     async def reindexes(self, **staged: Any) -> simcord.InteractionResult:
         return await self._with(staged, self.manager.slash(self.channel, "reindex"))

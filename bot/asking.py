@@ -1,0 +1,106 @@
+"""From a question to the message that answers it, and what is kept of both."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from discord import ui
+
+from bot import render, views
+from bot.conversation import Chain, Turns
+from bot.errors import Gone, words_for
+from index import Answer, Article, EngineError, Kind, Record, Scope, Turn
+
+if TYPE_CHECKING:
+    from bot.client import ArticleBot
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, by whom, and after which turns. ``key`` names its conversation;
+    ``only`` asks one article alone; ``can_branch`` says that a thread may grow from the
+    answer; ``if_said`` asks for silence where the article does not say.
+    """
+
+    scope: Scope
+    asker: int
+    text: str
+    key: Hashable
+    history: Turns = ()
+    threshold: float | None = None
+    only: Article | None = None
+    locale: object = None
+    can_branch: bool = False
+    if_said: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The message to show, and what it shows: None where it is an excuse."""
+
+    view: ui.LayoutView
+    answer: Answer | None = None
+
+
+Find = Callable[[Sequence[Article]], Article | None]
+
+
+async def answer(
+    bot: ArticleBot, question: Question, *, asked: str | None = None, find: Find | None = None
+) -> Outcome:
+    """Ask the engine, keep a record for the buttons; any failure becomes words.
+
+    ``asked`` repeats the question above the answer; ``find`` picks the one article to ask.
+    """
+    try:
+        if find is not None:
+            question = replace(question, only=await _picked(bot, question.scope, find))
+        found, record = await bot.questions.run(lambda left_s: _ask(bot, question, left_s))
+    except Exception as error:  # noqa: BLE001 - every error becomes words, in one place
+        private = (question.text, *(turn.question for turn in question.history))
+        words = words_for(error, locale=question.locale, private=private)
+        return Outcome(render.notice(words, asked=asked))
+    rows = views.rows(
+        record, asker=question.asker, locale=question.locale, can_branch=question.can_branch
+    )
+    view = render.answer_view(found, asked=asked, locale=question.locale, buttons=rows)
+    return Outcome(view, found)
+
+
+async def _picked(bot: ArticleBot, scope: Scope, find: Find) -> Article:
+    article = find(await bot.known.articles(scope))
+    if article is None:
+        raise Gone("ask.no_such_article")
+    return article
+
+
+def _ask(bot: ArticleBot, question: Question, left_s: float | None) -> tuple[Answer, Record | None]:
+    found = bot.engine.ask(
+        question.scope,
+        question.text,
+        history=question.history,
+        threshold=question.threshold,
+        deadline_s=left_s,
+        only=question.only,
+    )
+    if found.kind is Kind.CHAT or (question.if_said and not found.answered):
+        return found, None
+    try:
+        return found, bot.engine.journal.record(question.scope, question.asker, found)
+    except EngineError as error:
+        log.warning("an answer goes out without its buttons: %s", error)
+        return found, None
+
+
+def remember(bot: ArticleBot, question: Question, found: Answer | None, message: int) -> None:
+    """Let what follows lean on this turn, whether it comes in the same place or as a reply."""
+    if found is None or found.kind is Kind.CHAT:
+        return
+    turns = (*question.history, Turn(question.text, found.text))
+    bot.conversations.keep((question.key, Chain(message)), turns, time.monotonic())

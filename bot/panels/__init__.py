@@ -1,0 +1,1 @@
+"""The messages that are not answers: what each one says, and its buttons and menus."""

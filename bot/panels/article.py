@@ -1,0 +1,155 @@
+"""`/article`: what it is, how fresh it is, and questions to start with as buttons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath, PureWindowsPath
+from typing import Any, Protocol, Self, cast
+from urllib.parse import urlsplit
+
+from discord import ui
+from discord.utils import format_dt
+
+from bot.card import FRIENDLY, NAME_CHARS, TITLE_CHARS, card, facts, listed, row, rule, small
+from bot.errors import Gone
+from bot.i18n import say
+from bot.markdown import fit
+from bot.places import scope_of_press
+from bot.pressing import LastingItem, Press
+from bot.starters import BUNDLED
+from index import Article, Scope
+
+CONFIGURED = "configured:"
+CHARACTERS_A_MINUTE = 1_200
+MOST_LISTED = 20
+LONGEST_URL = 512
+
+
+class Asks(Protocol):
+    """What a starter needs of the feature that asks."""
+
+    async def ask_for(self, interaction: Press, question: str, *, only: Article) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """An article with what the engine had to be asked: ``starters`` it does answer, and
+    how many paragraphs it has (None: not known).
+    """
+
+    article: Article
+    paragraphs: int | None = None
+    starters: tuple[str, ...] = ()
+
+
+def article_panel(locale: object, about: About) -> ui.LayoutView:
+    article = about.article
+    minutes = max(1, round(article.characters / CHARACTERS_A_MINUTE))
+    counts = [say(locale, "article.minutes", count=minutes)]
+    if about.paragraphs is not None:
+        counts.insert(0, say(locale, "count.paragraphs", count=about.paragraphs))
+    revised = article.version > 1
+    return card(
+        f"## {fit(article.title, TITLE_CHARS)}",
+        say(locale, "article.source", source=_source(locale, article.source)),
+        small(
+            say(
+                locale,
+                "article.added.revised" if revised else "article.added",
+                date=format_dt(article.added_at, "D"),
+                when=format_dt(article.added_at, "R"),
+                version=article.version,
+            ),
+            facts(*counts),
+        ),
+        *_open(locale, article.source),
+        *_starters(locale, about),
+        colour=FRIENDLY,
+    )
+
+
+def _source(locale: object, source: str) -> str:
+    """Where it is from, without the folders of the bot's machine."""
+    if source == BUNDLED:
+        return say(locale, "article.source.bundled")
+    if source.startswith("upload:"):
+        return say(locale, "article.source.upload")
+    if url := _url(source):
+        return fit(urlsplit(url).hostname or url, NAME_CHARS)
+    name = source.removeprefix(CONFIGURED)
+    windows = "\\" in name and "/" not in name
+    path = PureWindowsPath(name) if windows else PurePath(name)
+    return fit(path.name, NAME_CHARS)
+
+
+def _url(source: str) -> str | None:
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        return None
+    is_web = parts.scheme in {"http", "https"} and parts.hostname
+    return source if is_web and len(source) <= LONGEST_URL and " " not in source else None
+
+
+def _open(locale: object, source: str) -> list[ui.Item[Any]]:
+    url = _url(source)
+    return [row(ui.Button(url=url, label=say(locale, "article.open")))] if url else []
+
+
+def _starters(locale: object, about: About) -> list[str | ui.Item[Any]]:
+    if not about.starters:
+        return []
+    rows = [
+        row(Starter.build(about.article, number, question))
+        for number, question in enumerate(about.starters)
+    ]
+    return [rule(), say(locale, "article.starters"), *rows]
+
+
+def library_panel(locale: object, articles: tuple[Article, ...]) -> ui.LayoutView:
+    """Several articles: their titles, newest first."""
+    newest = sorted(articles, key=lambda article: article.added_at, reverse=True)
+    lines = [
+        say(
+            locale,
+            "status.article",
+            title=fit(article.title, NAME_CHARS),
+            when=format_dt(article.added_at, "R"),
+        )
+        for article in newest[: MOST_LISTED + 1]
+    ]
+    more = say(locale, "list.more", count=max(0, len(articles) - MOST_LISTED))
+    return card(
+        say(locale, "article.list", count=len(articles)),
+        listed(lines, more, MOST_LISTED),
+        small(say(locale, "article.list.remark")),
+        colour=FRIENDLY,
+    )
+
+
+class Starter(
+    LastingItem[ui.Button[Any]],
+    template=r"starter:(?P<scope>shared|guild:\d+|direct:\d+):(?P<article>\d+):\d",
+):
+    """Asks the question on its label, of the article in its ``custom_id``."""
+
+    @classmethod
+    def build(cls, article: Article, number: int, question: str) -> Self:
+        custom_id = f"starter:{article.scope}:{article.id}:{number}"
+        return cls(ui.Button(label=question, custom_id=custom_id))
+
+    async def press(self, interaction: Press) -> None:
+        ask = cast("Asks", interaction.client.get_cog("Ask"))
+        article = await self._article(interaction)
+        await ask.ask_for(interaction, self.item.label or "", only=article)
+
+    async def _article(self, interaction: Press) -> Article:
+        """The article, if whoever presses may still read it from here."""
+        match = self.template.fullmatch(self.custom_id)
+        assert match is not None
+        wanted = (Scope(match["scope"]), int(match["article"]))
+        here = scope_of_press(interaction)
+        for article in await interaction.client.known.articles(here):
+            if (article.scope, article.id) == wanted:
+                return article
+        raise Gone("error.article.gone")
