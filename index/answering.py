@@ -14,7 +14,7 @@ from index.errors import GenerationError
 from index.generation import Generation, IndexedArticle, Searched
 from index.lexical import tokens
 from index.ranking import Place, fuse, merge_neighbours, within_budget
-from index.reader import Candidate, Reader, ReadingPassage
+from index.reader import Candidate, Reader, ReadingPassage, Span
 from index.types import Hit, Passage, Quote, Scope
 
 Scores = npt.NDArray[np.float32]
@@ -25,6 +25,10 @@ CANDIDATES = 256
 """Sentences taken from each index by each kind of score before they are fused."""
 BUDGET_CHARS = 2800
 """Characters of the article that are read for one question."""
+BLOCKS = 6
+BLOCK_CHARS = (220, 600)
+"""A block that is read is filled from beside its paragraph up to the first, from within it
+up to the second; those the reader was trained on were of like size."""
 _WINDOWS_FOR_COVERAGE = 5
 
 
@@ -58,6 +62,18 @@ class Run:
 
     members: tuple[int, ...]
     hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a reader is given at once: ``members`` are the candidates to be quoted from it.
+
+    ``passage.text`` begins at ``start`` in its article.
+    """
+
+    members: tuple[int, ...]
+    start: int
+    passage: ReadingPassage
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +114,82 @@ def passages(found: Found, text_of: TextOf, *, at_least: int = 1) -> tuple[Run, 
     return tuple(_run(found, members, text_of) for members in merge_neighbours(places))
 
 
-def read(  # noqa: PLR0917 - one question, in the order of its journey
-    found: Found,
-    runs: tuple[Run, ...],
-    reader: Reader,
-    question: str,
-    words: Sequence[str],
-    text_of: TextOf,
-) -> Reading:
-    """Let the reader answer from the passages, and quote the sentence its answer stands in."""
-    span = reader.read(question, [_for_reader(found, run) for run in runs])
-    run = runs[span.passage]
-    begin = run.hit.passage.start
-    start, end = begin + span.start, begin + span.end
-    chosen = _sentence_with(found, run, start, end)
+def blocks(found: Found, text_of: TextOf) -> tuple[Block, ...]:
+    """The best candidates, each with as much around it as a reader takes in, best first."""
+    chosen: list[Block] = []
+    taken: set[tuple[int, int]] = set()
+    index_of = {
+        (int(generation), int(row)): i
+        for i, (generation, row) in enumerate(zip(found.generation_of, found.rows, strict=True))
+    }
+    for i in np.argsort(-found.scores, kind="stable").tolist():
+        number = int(found.generation_of[i])
+        if (number, int(found.rows[i])) in taken:
+            continue
+        rows = _around(found, i, taken)
+        taken.update((number, row) for row in rows)
+        members = [index_of[number, row] for row in rows if (number, row) in index_of]
+        chosen.append(_block(found, rows, members, text_of))
+        if len(chosen) == BLOCKS:
+            break
+    return tuple(chosen)
+
+
+def read(found: Found, text: str, words: Sequence[str], reader: Reader, text_of: TextOf) -> Reading:
+    """Let the reader answer from the best blocks, and quote the sentence its answer stands in."""
+    read_in = blocks(found, text_of)
+    span = reader.read(text, [block.passage for block in read_in])
+    block = read_in[span.passage]
+    start, end = block.start + span.start, block.start + span.end
+    chosen = _sentence_with(found, block, start, end)
     quote = _quote(found, chosen, text_of)
-    signals = _signals(found, chosen, quote, words, text_of)
-    return Reading(start, end, quote, signals, runs)
+    signals = _signals(found, chosen, quote, span, words, text_of)
+    return Reading(start, end, quote, signals, passages(found, text_of))
+
+
+def _around(found: Found, i: int, taken: set[tuple[int, int]]) -> range:
+    """Rows around a candidate: its paragraph as far as it fits; beyond only from a short one."""
+    number, row = int(found.generation_of[i]), int(found.rows[i])
+    sentences = found.generation(i).parts.sentences
+    first = last = row
+
+    def fits(beside: int, *, same_paragraph: bool) -> bool:
+        if not 0 <= beside < len(sentences) or (number, beside) in taken:
+            return False
+        other, own = sentences[beside], sentences[row]
+        near = other["article"] == own["article"] and (
+            not same_paragraph or (other["paragraph"] == own["paragraph"] and not other["heading"])
+        )
+        size = max(sentences[last]["end"], other["end"]) - min(
+            sentences[first]["start"], other["start"]
+        )
+        return bool(near and size <= BLOCK_CHARS[1])
+
+    for same_paragraph in (True, False):
+        growing = True
+        while growing:
+            growing = False
+            for beside in (last + 1, first - 1):
+                short = sentences[last]["end"] - sentences[first]["start"] < BLOCK_CHARS[0]
+                if (same_paragraph or short) and fits(beside, same_paragraph=same_paragraph):
+                    first, last, growing = min(first, beside), max(last, beside), True
+    return range(first, last + 1)
+
+
+def _block(found: Found, rows: range, members: Sequence[int], text_of: TextOf) -> Block:
+    generation, article = found.generation(members[0]), found.article(members[0])
+    sentences = generation.parts.sentences
+    start, end = int(sentences[rows[0]]["start"]), int(sentences[rows[-1]]["end"])
+    text = _exact(text_of(generation.scope, article.id, article.version), start, end)
+    quotable = tuple(
+        Candidate(
+            int(found.sentence(i)["start"]) - start,
+            int(found.sentence(i)["end"]) - start,
+            float(found.scores[i]),
+        )
+        for i in members
+    )
+    return Block(tuple(members), start, ReadingPassage(text, quotable))
 
 
 def _place(found: Found, i: int) -> Place:
@@ -145,29 +220,14 @@ def _run(found: Found, members: Sequence[int], text_of: TextOf) -> Run:
     return Run(tuple(members), Hit(passage, max(float(found.scores[i]) for i in members)))
 
 
-def _for_reader(found: Found, run: Run) -> ReadingPassage:
-    begin = run.hit.passage.start
-    return ReadingPassage(
-        run.hit.passage.text,
-        tuple(
-            Candidate(
-                int(found.sentence(i)["start"]) - begin,
-                int(found.sentence(i)["end"]) - begin,
-                float(found.scores[i]),
-            )
-            for i in run.members
-        ),
-    )
-
-
-def _sentence_with(found: Found, run: Run, start: int, end: int) -> int:
+def _sentence_with(found: Found, block: Block, start: int, end: int) -> int:
     """The candidate that holds most of a span."""
 
     def shared(i: int) -> int:
         sentence = found.sentence(i)
         return int(min(end, sentence["end"]) - max(start, sentence["start"]))
 
-    return max(run.members, key=shared)
+    return max(block.members, key=shared)
 
 
 def _quote(found: Found, i: int, text_of: TextOf) -> Quote:
@@ -197,20 +257,24 @@ def _exact(text: str, start: int, end: int) -> str:
     return text[start:end]
 
 
-def _signals(
-    found: Found, chosen: int, quote: Quote, words: Sequence[str], text_of: TextOf
+def _signals(  # noqa: PLR0917 - all that is known of one answer
+    found: Found,
+    chosen: int,
+    quote: Quote,
+    span: Span,
+    words: Sequence[str],
+    text_of: TextOf,
 ) -> Signals:
     order = np.argsort(-found.scores, kind="stable")
     nearest = order[:_WINDOWS_FOR_COVERAGE].tolist()
-    others = np.delete(found.scores, chosen)
-    second = float(others.max()) if len(others) else 0.0
     return Signals(
         best_sentence_cosine=float(found.terms["sentence_cosine"].max()),
         best_window_cosine=float(found.terms["window_cosine"].max()),
         coverage=max(_coverage(found, i, _window_text(found, i, text_of), words) for i in nearest),
         quote_cosine=float(found.terms["sentence_cosine"][chosen]),
         quote_coverage=_coverage(found, chosen, quote.text, words),
-        lead=float(found.scores[chosen]) - second,
+        lead=span.lead,
+        margin=span.margin,
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from index.catalogue import Catalogue, StoredText
+from index.catalogue import Catalogue, StoredText, mapped
 from index.chunking import Chunking, chunk
 from index.embedding import Embedder
 from index.generation import SENTENCE, Generation, GenerationStore, IndexedArticle, Parts
@@ -66,9 +66,10 @@ class Builder:
             chunk_words=LexicalIndex.build([tokens(text) for text in chunks]),
         )
         indexed = [_indexed(item, c) for item, c in zip(stored, cut, strict=True)]
-        generation = self._store.publish(
-            scope, revision, self._embedder.fingerprint, indexed, parts
-        )
+        with mapped(self._store.folder(scope)):
+            generation = self._store.publish(
+                scope, revision, self._embedder.fingerprint, indexed, parts
+            )
         progress("publishing", 1, 1)
         return Built(generation, embedded, len({*sentences, *windows}) - embedded)
 

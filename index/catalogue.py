@@ -151,7 +151,7 @@ class Catalogue:
     def close(self) -> None:
         self._engine.dispose()
 
-    def put(self, scope: Scope, document: Document) -> Article:
+    def put(self, scope: Scope, document: Document, *, revive: bool = True) -> Article:
         """Store a document as the article of its source: new, changed, or as it was.
 
         The version rises only when the title, the text or its headings differ.
@@ -167,6 +167,8 @@ class Catalogue:
             if known is None:
                 article_id, version = self._insert(connection, scope, document.source, now), 1
             else:
+                if known.removed_at is not None and not revive:
+                    raise ArticleNotFound(f"{document.source} was removed from {scope}")
                 article_id, version = known.id, known.version
                 same = self._hash(connection, scope, article_id, version) == digest
                 if same and known.removed_at is None:
@@ -286,8 +288,14 @@ class Catalogue:
     def forget(self, scope: Scope) -> None:
         """Delete all that is stored of a scope, for good."""
         with self.writing() as connection:
+            # The revision stays and rises, so that no number or index of before fits again.
+            self._touch(connection, scope)
+            connection.execute(
+                sa.update(scopes).where(scopes.c.scope == scope.key).values(left_at=None)
+            )
             for table in reversed(metadata.sorted_tables):
-                connection.execute(sa.delete(table).where(table.c.scope == scope.key))
+                if table is not scopes:
+                    connection.execute(sa.delete(table).where(table.c.scope == scope.key))
 
     def check(self) -> list[str]:
         """What the database's own integrity check complains of; empty when all is well."""
@@ -300,6 +308,10 @@ class Catalogue:
         last = connection.scalar(
             sa.select(sa.func.max(articles.c.id)).where(articles.c.scope == scope.key)
         )
+        if last is None:  # the revision is at least the highest number ever given here
+            last = connection.scalar(
+                sa.select(scopes.c.revision).where(scopes.c.scope == scope.key)
+            )
         article_id = int(last or 0) + 1
         connection.execute(
             sa.insert(articles).values(
@@ -322,9 +334,11 @@ class Catalogue:
 
     @staticmethod
     def _get(connection: sa.Connection, scope: Scope, article_id: int) -> Article:
-        row = connection.execute(
-            _ARTICLES.where(articles.c.scope == scope.key, articles.c.id == article_id)
-        ).one_or_none()
+        row = None
+        if 0 < article_id < 2**63:  # what an integer of SQLite's can hold
+            row = connection.execute(
+                _ARTICLES.where(articles.c.scope == scope.key, articles.c.id == article_id)
+            ).one_or_none()
         if row is None:
             raise ArticleNotFound(
                 f"there is no article {article_id} in {scope};"
@@ -433,7 +447,8 @@ def _database_error(path: object, error: sa.exc.DatabaseError) -> Exception:
 
 
 def _connect(path: Path) -> sa.Engine:
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
+    url = sa.URL.create("sqlite", database=str(path))
+    engine = sa.create_engine(url, connect_args={"timeout": 10})
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:

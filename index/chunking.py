@@ -13,6 +13,7 @@ white space and bullets may stand outside.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ MAX_SENTENCE_CHARS = 1000
 Span = tuple[int, int]
 CountTokens = Callable[[Sequence[str]], list[int]]
 
-_BLANK_LINE = re.compile(r"(?:\r\n|[\n\r\u2028])[^\S\n\r]*(?:\r\n|[\n\r\u2028])\s*|\u2029\s*")
+_BLANK_LINE = re.compile(r"(?>\r\n|[\n\r\u2028])[^\S\n\r]*[\n\r\u2028]\s*|\u2029\s*")
 _LINE = re.compile(r"[^\n\r\u2028]+")
 _BULLET = re.compile(r"\s*(?:[•◦‣▪●○·*+\-\u2013\u2014]\s+)?")
 _LIST_ITEM = re.compile(r"\s*(?:[•◦‣▪●○·*+\-\u2013\u2014]|\(?\d{1,3}[.)])\s")
@@ -58,8 +59,10 @@ def chunk(
     """Cut ``text`` up for a model that reads ``max_tokens`` tokens at a time."""
     sentences: list[Sentence] = []
     number = 0
+    begins = [a for a, _ in headings]
     for start, end in paragraphs(text):
-        is_heading = any(a <= start and end <= b for a, b in headings)
+        nearest = bisect_right(begins, start) - 1
+        is_heading = nearest >= 0 and end <= headings[nearest][1]
         sentences += [
             Sentence(a, b, number, is_heading)
             for a, b in _sentences(text, start, end, count_tokens, max_tokens)

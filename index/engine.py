@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -28,8 +28,10 @@ from index.generation import GenerationStore, Searched
 from index.journal import Journal
 from index.lexical import tokens
 from index.library import Library, silent
-from index.question import check
-from index.reader import Reader, SentencePicker
+from index.question import check, normalise
+from index.reader import Candidate, Reader, ReadingPassage
+from index.reader.picker import SentencePicker
+from index.reader.spans import SpanReader
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
     Answer,
@@ -50,6 +52,8 @@ _CONFIGURED = "configured:"
 """Marks the source of the article that the settings name, so that naming another replaces it."""
 _BUNDLED = f"{_CONFIGURED}bundled"
 _TEXTS_IN_MEMORY = 64
+_LONGEST_TURN_CHARS = 1000
+_LONGEST_NAME_CHARS = 80
 
 
 class Engine:
@@ -73,16 +77,27 @@ class Engine:
         self._text = lru_cache(_TEXTS_IN_MEMORY)(catalogue.text)
 
     @classmethod
-    def open(cls, settings: IndexSettings, *, embedder: Embedder | None = None) -> Self:
-        """Open the library in ``settings.data_dir``; cheap, the model loads when first needed.
+    def open(
+        cls,
+        settings: IndexSettings,
+        *,
+        embedder: Embedder | None = None,
+        reader: Reader | None = None,
+    ) -> Self:
+        """Open the library in ``settings.data_dir``; cheap, the models load when first needed.
+
+        ``embedder`` and ``reader`` stand in for those of the settings; an embedder alone
+        comes with the sentence-picker.
 
         Raises:
             StorageError: the folder cannot be used.
             CatalogueError: the catalogue is damaged, or of a newer program.
         """
         catalogue = Catalogue.open(settings.data_dir)
-        model = embedder or SentenceTransformerEmbedder(settings.model, threads=settings.threads)
-        return cls(settings, catalogue, model, SentencePicker())
+        if embedder is not None:
+            return cls(settings, catalogue, embedder, reader or SentencePicker())
+        model = SentenceTransformerEmbedder(settings.model, threads=settings.threads)
+        return cls(settings, catalogue, model, reader or _reader(settings))
 
     def close(self) -> None:
         self._catalogue.close()
@@ -101,6 +116,8 @@ class Engine:
     def warm(self, *scopes: Scope) -> None:
         """Load the model and the indexes of ``scopes`` now, so that no question waits for it."""
         self._embedder.encode(["warm"])
+        warm = ReadingPassage("It is warm.", (Candidate(0, 11, 1.0),))
+        self._reader.read("Is it warm?", [warm])
         for scope in scopes:
             self._library.generation(scope)
 
@@ -140,12 +157,16 @@ class Engine:
         It takes the place of the one they named before; articles that were added to the
         shared scope by hand stay. Nothing is done when all is as it should be.
         """
-        name = _BUNDLED if source is None else f"{_CONFIGURED}{Path(source).absolute()}"
-        document = self._read_source(name)
+        if source is None:
+            document = self._bundled()
+        else:
+            read = self._read(source, None, None)
+            document = replace(read, source=f"{_CONFIGURED}{read.source}")
+        named = self._library.put(Scope.shared(), document, silent)
         for article in self.articles(Scope.shared()):
-            if article.source.startswith(_CONFIGURED) and article.source != name:
+            if article.source.startswith(_CONFIGURED) and article.id != named.id:
                 self.remove(Scope.shared(), article.id)
-        return self._library.put(Scope.shared(), document, silent)
+        return named
 
     def remove(self, scope: Scope, article_id: int) -> Article:
         """Remove an article; no answer comes from it from the next question on.
@@ -220,13 +241,14 @@ class Engine:
         limit = self._settings.threshold if threshold is None else threshold
         readings = _readings(checked.text, history)
         outcomes = []
-        for text, vector in zip(readings, self._embedder.encode(readings), strict=True):
+        vectors = self._embedder.encode([reading.searched for reading in readings])
+        for reading, vector in zip(readings, vectors, strict=True):
             deadline.check("searching")
-            outcomes.append(self._outcome(searched, text, vector))
+            outcomes.append(self._outcome(searched, reading, vector))
         # The reading with its history counts first, unless only the bare one finds an answer.
         best = next((o for o in outcomes if o.confidence >= limit), outcomes[0])
         elapsed_ms = (time.perf_counter() - started) * 1000
-        return _answer(question, checked.kind, best, limit, elapsed_ms)
+        return _answer(checked.text, checked.kind, best, limit, elapsed_ms)
 
     def search(self, scope: Scope, query: str, *, limit: int = 5) -> list[Hit]:
         """The passages nearest to ``query``, best first, at most ``limit``.
@@ -261,11 +283,12 @@ class Engine:
             text=text[start:end],
         )
 
-    def _outcome(self, searched: Sequence[Searched], text: str, vector: Vectors) -> Reading:
-        words = tokens(text)
+    def _outcome(
+        self, searched: Sequence[Searched], question: _Understood, vector: Vectors
+    ) -> Reading:
+        words = tokens(question.searched)
         found = _found(searched, vector, words)
-        runs = passages(found, self._text)
-        return read(found, runs, self._reader, text, words, self._text)
+        return read(found, question.asked, words, self._reader, self._text)
 
     def _refresh(self, scope: Scope, progress: Progress) -> list[tuple[str, str]]:
         """Read the sources again; (title, reason) of each that cannot be read now."""
@@ -274,19 +297,25 @@ class Engine:
         for number, article in enumerate(articles):
             progress("reading", number, len(articles))
             try:
-                document = self._read_source(article.source)
+                document = self._read_again(article)
+                self._catalogue.put(scope, document, revive=False)
             except SourceError as error:
                 failed.append((article.title, str(error)))
-            else:
-                self._catalogue.put(scope, document)
+            except ArticleNotFound:
+                pass  # removed in the meantime
         return failed
 
-    def _read_source(self, name: str) -> Document:
-        """Read a stored source again, under the very name that it is stored by."""
-        if name == _BUNDLED:
-            with resources.as_file(resources.files("index") / "data" / "article.md") as path:
-                return replace(self._read(path, None, None), source=name)
-        return replace(self._read(name.removeprefix(_CONFIGURED), None, None), source=name)
+    def _read_again(self, article: Article) -> Document:
+        """Read a stored article's source, under the name and the title that it is stored by."""
+        if article.source == _BUNDLED:
+            return self._bundled()
+        path = article.source.removeprefix(_CONFIGURED)
+        document = self._read(path, article.media_type, article.title)
+        return replace(document, source=article.source)
+
+    def _bundled(self) -> Document:
+        with resources.as_file(resources.files("index") / "data" / "article.md") as path:
+            return replace(self._read(path, None, None), source=_BUNDLED)
 
     def _read(
         self, source: str | Path | bytes, media_type: str | None, title: str | None
@@ -316,15 +345,39 @@ class _Deadline:
             )
 
 
+def _reader(settings: IndexSettings) -> Reader:
+    if settings.reader == "none":
+        return SentencePicker()
+    return SpanReader.packaged(threads=settings.threads)
+
+
 def _is_file(source: str) -> bool:
     return source == _BUNDLED or Path(source.removeprefix(_CONFIGURED)).is_absolute()
 
 
-def _readings(text: str, history: Sequence[Turn]) -> list[str]:
-    """The question as it stands; before that, when it leans on the last turn, both together."""
-    if history and leans(text):
-        return [f"{history[-1].question} {text}", text]
-    return [text]
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """One way to understand a question: what is searched for, and what the reader is asked."""
+
+    searched: str
+    asked: str
+
+
+def _readings(text: str, history: Sequence[Turn]) -> list[_Understood]:
+    """The question as it stands; before that, when it leans on the last turn, with that turn.
+
+    The search takes in both questions. The reader would answer the last one again, so it
+    is given what that came to, which is what a pronoun most often stands for.
+    """
+    alone = _Understood(text, text)
+    if not history or not leans(text):
+        return [alone]
+    last = normalise(history[-1].question)[:_LONGEST_TURN_CHARS]
+    said = normalise(history[-1].answer or "")
+    short = len(said) <= _LONGEST_NAME_CHARS
+    searched = f"{last} {said} {text}" if short else f"{last} {text}"
+    asked = f"{said}: {text}" if said and short else text
+    return [_Understood(searched, asked), alone]
 
 
 def _answer(

@@ -162,13 +162,14 @@ class Generation:
             index.scores(words)
             for index in (parts.sentence_words, parts.window_words, parts.chunk_words)
         )
+        quotable = self._quotable(live)
         found = [
-            parts.sentence_vectors.search(query, limit)[0],
-            parts.window_vectors.search(query, limit)[0],
-            _best(by_sentence, limit),
-            _best(by_window, limit),
+            parts.sentence_vectors.search(query, limit, quotable)[0],
+            parts.window_vectors.search(query, limit, quotable)[0],
+            quotable[_best(by_sentence[quotable], limit)],
+            quotable[_best(by_window[quotable], limit)],
         ]
-        rows = self._quotable(np.unique(np.concatenate(found)), live)
+        rows = np.unique(np.concatenate(found))
         terms = {
             "sentence_cosine": parts.sentence_vectors.scores(query, rows),
             "window_cosine": self._best_window(query, rows),
@@ -178,14 +179,13 @@ class Generation:
         }
         return Candidates(rows, terms)
 
-    def _quotable(self, rows: Rows, live: Collection[int] | None) -> Rows:
-        sentences = self.parts.sentences[rows]
+    def _quotable(self, live: Collection[int] | None) -> Rows:
+        sentences = self.parts.sentences
         keep = ~sentences["heading"]
         if live is not None:
             alive = np.array([a.id in live for a in self.manifest.articles], bool)
             keep &= alive[sentences["article"]]
-        kept: Rows = rows[keep]
-        return kept
+        return np.flatnonzero(keep).astype(np.int64)
 
     def _best_window(self, query: Scores, rows: Rows) -> Scores:
         """The cosine of the best window that holds the sentence: its own or a neighbour's."""
@@ -242,7 +242,10 @@ class GenerationStore:
         Raises:
             GenerationError: it is missing, altered, of another scope, model or format.
         """
-        folder = self.folder(scope) / name
+        return Generation(name, *self._read(self.folder(scope) / name, scope, model))
+
+    @staticmethod
+    def _read(folder: Path, scope: Scope, model: str) -> tuple[Manifest, Parts]:
         manifest = Manifest.read(folder)
         if manifest.scope != scope.key:
             raise GenerationError(f"{folder} belongs to {manifest.scope}, not to {scope}")
@@ -257,7 +260,7 @@ class GenerationStore:
             raise GenerationError(f"{folder} was altered: {', '.join(differing)}")
         parts = Parts.load(folder, manifest.sentences, manifest.chunks)
         _check_shape(folder, manifest, parts)
-        return Generation(name, manifest, parts)
+        return manifest, parts
 
     def forget(self, scope: Scope) -> None:
         """Remove all generations of a scope; the lock stays with whoever holds it."""
@@ -283,6 +286,7 @@ class GenerationStore:
         home = self.folder(scope)
         home.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix="building-", dir=home))
+        name = f"{revision:08}-{secrets.token_hex(4)}"
         try:
             parts.save(aside)
             manifest = Manifest(
@@ -297,16 +301,16 @@ class GenerationStore:
                 files=_checksums(aside),
             )
             (aside / "manifest.json").write_text(json.dumps(asdict(manifest)), "utf-8")
-            name = f"{revision:08}-{secrets.token_hex(4)}"
+            # Read back before it is published, by the very checks that a later start makes.
+            checked = self._read(aside, scope, model)
             _make_durable(aside)
             aside.rename(home / name)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
-        generation = self.load(scope, name, model)
         self._point(home, name)
         self._prune(home, name)
-        return generation
+        return Generation(name, *checked)
 
     @staticmethod
     def _point(home: Path, name: str) -> None:

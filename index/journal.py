@@ -1,8 +1,8 @@
 """What was asked and answered, what people thought of it, and how a scope is set up.
 
 Kept so that buttons work after a restart, so that admins see what the articles leave
-out, and no longer than that: everything ends after ``KEPT_DAYS``, and a person can have
-what is kept about them deleted at any time. Questions themselves are kept only as far
+out, and no longer than that: ``purge`` ends what is older than ``KEPT_DAYS``, and a person
+can have what is kept about them deleted at any time. Questions themselves are kept only as far
 as the scope's preferences say.
 """
 
@@ -165,14 +165,17 @@ class Journal:
         self, scope: Scope, record_id: str, user: int, verdict: Verdict, reason: str = ""
     ) -> bool:
         """Keep what somebody thinks of an answer; the last word counts. False: it is gone."""
-        if self.recall(scope, record_id) is None:
-            return False
         key = (
             feedback.c.scope == scope.key,
             feedback.c.answer_id == record_id,
             feedback.c.user == user,
         )
+        there = sa.select(answers.c.id).where(
+            answers.c.scope == scope.key, answers.c.id == record_id
+        )
         with self._catalogue.writing() as connection:
+            if connection.scalar(there) is None:
+                return False
             connection.execute(sa.delete(feedback).where(*key))
             connection.execute(
                 sa.insert(feedback).values(
@@ -187,13 +190,18 @@ class Journal:
         return True
 
     def tally(self, scope: Scope) -> Tally:
+        since = datetime.now(UTC) - timedelta(days=KEPT_DAYS)
         with self._catalogue.reading() as connection:
             rows = connection.execute(
-                sa.select(answers.c.kind, answers.c.elapsed_ms).where(answers.c.scope == scope.key)
+                sa.select(answers.c.kind, answers.c.elapsed_ms).where(
+                    answers.c.scope == scope.key, answers.c.asked_at > since
+                )
             ).all()
             verdicts = list(
                 connection.scalars(
-                    sa.select(feedback.c.verdict).where(feedback.c.scope == scope.key)
+                    sa.select(feedback.c.verdict).where(
+                        feedback.c.scope == scope.key, feedback.c.given_at > since
+                    )
                 )
             )
         asked = [row for row in rows if row.kind != Kind.CHAT.value]

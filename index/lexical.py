@@ -97,9 +97,9 @@ class LexicalIndex:
     @classmethod
     def load(cls, folder: Path, size: int) -> Self:
         """Read what ``save`` wrote; GenerationError when it is not the index of ``size`` texts."""
-        if not any(folder.iterdir()):
-            return cls(None, size)
         try:
+            if not any(folder.iterdir()):
+                return cls(None, size)
             bm25 = bm25s.BM25.load(folder, show_progress=False)
             found = int(bm25.scores["num_docs"])
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -89,7 +89,8 @@ class Library:
         with self._writing(scope, _WRITE_WAIT_S):
             self._catalogue.forget(scope)
             self._loaded.pop(scope, None)
-            self._store.forget(scope)
+            with mapped(self._store.folder(scope)):
+                self._store.forget(scope)
 
     def searched(self, scope: Scope, only: Article | None = None) -> list[Searched]:
         """The indexes that a question in ``scope`` reads: its own and the shared one.
@@ -132,8 +133,8 @@ class Library:
         if not self._is_due(scope, generation):
             return generation
         try:
-            # Whoever has nothing to read waits; whoever has something does not.
-            with self._writing(scope, wait_s=0 if generation else _WRITE_WAIT_S):
+            # Nobody waits for another builder: what there is, or its lack, is told at once.
+            with self._writing(scope, wait_s=0):
                 generation = self._published(scope)
                 if self._is_due(scope, generation):
                     log.info("rebuilding the index of %s from the catalogue", scope)
@@ -187,16 +188,20 @@ class Library:
     def _writing(self, scope: Scope, wait_s: float) -> Iterator[None]:
         """Hold the one lock under which a scope's articles and index change."""
         home = self._store.folder(scope)
-        with mapped(home):
-            home.mkdir(parents=True, exist_ok=True)
+        # A lock of its own for each call: threads of one process exclude each other too.
+        lock = FileLock(home / "lock", timeout=wait_s)
         try:
-            # A lock of its own for each call: threads of one process exclude each other too.
-            with mapped(home), FileLock(home / "lock", timeout=wait_s):
-                yield
+            with mapped(home):
+                home.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
         except Timeout as error:
             raise LibraryBusy(
                 f"the library of {scope} is being changed already; try again in a moment"
             ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:

@@ -51,10 +51,12 @@ class Scope:
     def parse(cls, text: str) -> Self:
         """Read ``local``, ``shared``, ``guild:ID`` or ``direct:ID``; ValueError otherwise."""
         kind, _, number = text.partition(":")
-        if text in {"local", "shared"} or (
-            kind in {"guild", "direct"} and number.isascii() and number.isdigit()
-        ):
+        if text in {"local", "shared"}:
             return cls(text)
+        # No ID of Discord's has more digits than 64 bits hold.
+        is_number = number.isascii() and number.isdigit() and len(number) <= 20
+        if kind in {"guild", "direct"} and is_number:
+            return cls(f"{kind}:{int(number)}")
         msg = f"{text!r} is no scope: write local, shared, guild:ID or direct:ID"
         raise ValueError(msg)
 

@@ -39,12 +39,25 @@ class VectorIndex:
     def dimension(self) -> int:
         return int(self._index.d)
 
-    def search(self, query: Vectors, limit: int) -> tuple[Rows, Vectors]:
-        """The best rows for one query of shape (dimension,) and their scores, best first."""
-        limit = min(limit, len(self))
+    def search(self, query: Vectors, limit: int, among: Rows | None = None) -> tuple[Rows, Vectors]:
+        """The best rows for one query of shape (dimension,) and their scores, best first.
+
+        ``among`` are the rows that count; None: all.
+        """
+        limit = min(limit, len(self) if among is None else len(among))
         if not limit:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        scores, rows = self._index.search(query[np.newaxis].astype(np.float32), limit)
+        chosen = None
+        if among is not None:
+            keep = np.zeros(len(self), dtype=bool)
+            keep[among] = True
+            bits = np.packbits(keep, bitorder="little")
+            chosen = faiss.IDSelectorBitmap(bits)  # type: ignore[arg-type,call-arg]
+        scores, rows = self._index.search(
+            query[np.newaxis].astype(np.float32),
+            limit,
+            params=faiss.SearchParameters(sel=chosen),  # type: ignore[call-arg]
+        )
         return rows[0], scores[0]
 
     def scores(self, query: Vectors, rows: Rows) -> Vectors:

@@ -60,7 +60,7 @@ class Library(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.default_permissions(manage_guild=True)
     async def reindex(self, interaction: discord.Interaction) -> None:
-        await interaction.response.defer(thinking=True)
+        await delivery.defer(interaction)
         with self.bot.answering():
             await delivery.respond(interaction, await self._view(interaction))
 

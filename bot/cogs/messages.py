@@ -18,11 +18,11 @@ from discord.ext import commands
 from bot import asking, delivery, hearing, places, policy, views
 from bot.answered import FILE_NAME, Answered, AnsweredQuestions, digest
 from bot.asking import Outcome, Question
-from bot.card import card
+from bot.card import card, notice
 from bot.client import ArticleBot
 from bot.cogs.ask import conversation_key, excuse, take
 from bot.conversation import Chain, Turns
-from bot.errors import TryLater
+from bot.errors import ShuttingDown, TryLater, words_for
 from bot.i18n import say
 from bot.policy import Decision, Facts, Verdict
 from index import EngineError, Preferences, Scope
@@ -66,7 +66,10 @@ class Messages(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        if self.bot.closing or not self._concerns(message):
+        if not self._concerns(message):
+            return
+        if self.bot.closing:
+            await self._tell_closing(message)
             return
         with self.bot.answering():
             async with self._alone_with(message.id):
@@ -205,6 +208,13 @@ class Messages(commands.Cog):
     def _excuse(self, heard: Heard) -> discord.ui.LayoutView:
         locale = places.locale_of(heard.message)
         return excuse(self.bot, heard.decision, heard.preferences, locale)
+
+    async def _tell_closing(self, message: discord.Message) -> None:
+        """Whoever speaks to the bot while it goes is told; nobody else is bothered."""
+        if hearing.facts_of(self.bot, message).addressed and places.may_write(message):
+            locale = places.locale_of(message)
+            with self.bot.answering():
+                await delivery.reply(message, notice(words_for(ShuttingDown(), locale=locale)))
 
     async def _tell_privately(self, heard: Heard) -> None:
         """The asker is told that the bot may not write there; the log too, once a channel."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import simcord
 
-from bot.errors import words_for
+from bot.errors import ShuttingDown, words_for
 from index import QuestionError, Scope
 
 from .stand_in import SENTENCES, StandInEngine, World, texts
@@ -138,3 +138,14 @@ async def test_one_servers_question_never_reads_anothers_articles(
     ben = other.add_member(env.create_user("ben"))
     await ben.send(channel, f"{world.mention} {QUESTION}")
     assert engine.asked == [(Scope.guild(other.id), QUESTION)]
+
+
+async def test_a_mention_while_the_bot_is_going_is_told_so(
+    world: World, engine: StandInEngine
+) -> None:
+    world.env.bot.closing = True
+    await world.ann.send(world.channel, f"{world.mention} {QUESTION}")
+    await world.ann.send(world.channel, "Talking to nobody here.")
+    (reply,) = world.replies()
+    assert texts(reply) == [words_for(ShuttingDown())]
+    assert engine.asked == []

@@ -128,6 +128,19 @@ def test_a_data_folder_that_is_a_file_is_a_storage_error(tmp_path: Path) -> None
         Catalogue.open(tmp_path / "file")
 
 
+def test_a_data_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "what?x=1 #\u00e9"
+    Catalogue.open(folder).close()
+    assert (folder / "catalogue.sqlite").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def test_a_number_that_no_article_can_have_is_not_found(catalogue: Catalogue) -> None:
+    for number in (0, -1, 10**30):
+        with pytest.raises(ArticleNotFound):
+            catalogue.remove(LOCAL, number)
+
+
 def test_a_full_disk_loses_nothing_and_says_so(catalogue: Catalogue) -> None:
     catalogue.put(LOCAL, document("One."))
     with catalogue._engine.connect() as connection:

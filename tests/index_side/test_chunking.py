@@ -32,6 +32,12 @@ def sentences(text: str, **options: int) -> list[str]:
         ("One.\r\n \t\r\n\r\nTwo.", ["One.", "Two."]),
         ("One.\u2029Two.", ["One.", "Two."]),
         (
+            "A line that an editor on Windows broke at about\r\nfifty characters, as many editors do.",
+            [
+                "A line that an editor on Windows broke at about\r\nfifty characters, as many editors do."
+            ],
+        ),
+        (
             "A title\nThe first paragraph.\nThe second.",
             ["A title", "The first paragraph.", "The second."],
         ),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from index import ModelError
-from index.embedding import SentenceTransformerEmbedder, packaged_model, verify_weights
+from index.embedding import SentenceTransformerEmbedder
+from index.weights import packaged_model, verify_weights
 
 
 def test_vectors_are_normalised_and_of_the_stated_shape(

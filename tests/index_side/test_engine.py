@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from index import (
     ArticleNotFound,
     DeadlineExceeded,
+    Document,
     Engine,
+    IndexSettings,
     Kind,
     LibraryBusy,
     QuestionError,
@@ -22,6 +24,8 @@ from index import (
     SourceError,
     Turn,
 )
+from index.embedding import SentenceTransformerEmbedder
+from index.reader.spans import SpanReader
 from tests.conftest import AXES, WordEmbedder
 
 LOCAL, ONE, TWO = Scope.local(), Scope.guild(1), Scope.guild(2)
@@ -290,7 +294,11 @@ def test_a_forgotten_scope_leaves_nothing_behind(engine: Engine, tmp_path: Path)
     home = tmp_path / "data" / "index" / "guild-1"
     assert [path.name for path in home.iterdir() if path.name != "lock"] == []
     assert engine.ask(TWO, "Who has a ship?", threshold=0).answered
-    assert engine.add(ONE, b"The king has gold.").id == 1
+    again = engine.add(ONE, b"The king has gold coins and a ship, and an island.")
+    assert again.id > 1
+    assert engine.ask(ONE, "Who has gold?", threshold=0).text == (
+        "The king has gold coins and a ship, and an island."
+    )
 
 
 def test_the_bundled_article_is_published_once(engine: Engine, embedder: WordEmbedder) -> None:
@@ -349,3 +357,85 @@ def test_every_quote_and_passage_is_an_exact_span_of_the_stored_text(
     assert answer.quote is not None
     assert answer.quote.text in sentences
     engine.remove(LOCAL, article.id)
+
+
+def test_a_removal_during_a_reindex_is_not_undone(engine: Engine, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(f"The king has {name} gold.")
+        engine.add(LOCAL, tmp_path / name, title=name)
+
+    def remove_first(stage: str, done: int, _total: int) -> None:
+        if (stage, done) == ("reading", 0):
+            engine._catalogue.remove(LOCAL, 1)
+
+    report = engine.reindex(LOCAL, progress=remove_first)
+    assert [article.title for article in engine.articles(LOCAL)] == ["b"]
+    assert (report.articles, report.removed, report.failed) == (1, ("a",), ())
+
+
+def test_a_title_that_was_given_stays_when_the_file_is_read_again(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("# Not Markdown\n\nThe king has gold.")
+    engine.add(LOCAL, path, title="Mine", media_type="text/markdown")
+    report = engine.reindex(LOCAL)
+    (article,) = engine.articles(LOCAL)
+    assert (article.title, article.media_type, report.changed) == ("Mine", "text/markdown", ())
+
+
+def test_headings_and_other_articles_take_no_place_from_what_can_be_quoted(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("\n\n".join(["# King gold ship"] * 600) + "\n\nThe queen came alone.")
+    small = engine.add(ONE, path)
+    assert engine.ask(ONE, "King gold ship?", threshold=0).text == "The queen came alone."
+    many = " ".join(f"The king has {n} gold." for n in range(400))
+    engine.add(ONE, many.encode())
+    answer = engine.ask(ONE, "Has the king gold?", threshold=0, only=small)
+    assert answer.text == "The queen came alone."
+
+
+def test_a_scope_that_is_being_indexed_for_the_first_time_keeps_nobody_waiting(
+    engine: Engine, tmp_path: Path
+) -> None:
+    engine._catalogue.put(LOCAL, Document("A", "The king has gold.", "/a", "text/plain"))
+    home = tmp_path / "data" / "index" / "local"
+    home.mkdir(parents=True)
+    with FileLock(home / "lock"), pytest.raises(LibraryBusy, match="try again"):
+        engine.ask(LOCAL, "Who has gold?")
+    assert engine.ask(LOCAL, "Who has gold?", threshold=0).answered
+
+
+def test_an_endless_earlier_turn_is_cut(engine: Engine, embedder: WordEmbedder) -> None:
+    engine.add(LOCAL, b"The king has gold.")
+    engine.ask(LOCAL, "Does he have gold?", history=[Turn("the king " * 100_000)])
+    assert max(map(len, embedder.encoded)) < 1100
+
+
+def test_questions_are_answered_while_real_models_index(
+    minilm: SentenceTransformerEmbedder, tmp_path: Path
+) -> None:
+    """A tokenizer is not safe to share: what counts, what embeds and what reads has its own."""
+    chosen = IndexSettings(data_dir=tmp_path / "real")
+    with Engine.open(chosen, embedder=minilm, reader=SpanReader.packaged()) as engine:
+        engine.publish_shared()
+        done, errors = threading.Event(), []
+
+        def ask_on() -> None:
+            while not done.is_set():
+                try:
+                    engine.ask(LOCAL, "Who is the mayor of Beijing?")
+                except Exception as error:  # noqa: BLE001 - any of them fails the test
+                    errors.append(error)
+
+        threads = [threading.Thread(target=ask_on) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for _ in range(12):
+            engine.reindex(Scope.shared())
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert errors == []

@@ -7,11 +7,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from index import Engine, GenerationError, Scope, StorageError
 from index.generation import KEPT, GenerationStore, Parts
-from tests.conftest import WordEmbedder
+from index.lexical import LexicalIndex, tokens
+from tests.conftest import AXES, WordEmbedder
 
 LOCAL = Scope.local()
 TEXT = b"The king has a ship. The queen has gold.\n\nA storm came to the island."
@@ -134,3 +138,37 @@ def test_a_damaged_index_is_rebuilt_from_the_catalogue(
         assert again.verify(LOCAL).problems != ()
         assert again.ask(LOCAL, "Who has gold?", threshold=0).text == "The queen has gold."
         assert again.verify(LOCAL).problems == ()
+
+
+WORDS = st.sampled_from([*AXES, "and", "sail"])
+SENTENCES = st.lists(
+    st.lists(WORDS, min_size=2, max_size=5).map(lambda words: " ".join(words).capitalize() + "."),
+    min_size=1,
+    max_size=9,
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(SENTENCES, st.sampled_from(AXES))
+def test_candidates_and_their_scores_are_those_of_brute_force(
+    engine: Engine, tmp_path: Path, sentences: list[str], word: str
+) -> None:
+    engine.forget(LOCAL)
+    engine.add(LOCAL, " ".join(sentences).encode())
+    store = GenerationStore(tmp_path / "data" / "index")
+    generation = load(store)
+    query = WordEmbedder().encode([word])[0]
+    found = generation.candidates(query, tokens(word), limit=100)
+    rows = range(len(sentences))
+    windows = [" ".join(sentences[max(0, i - 1) : i + 2]) for i in rows]
+    cosines = WordEmbedder().encode(sentences) @ query
+    around = WordEmbedder().encode(windows) @ query
+    assert found.rows.tolist() == list(rows)
+    assert np.allclose(found.terms["sentence_cosine"], cosines, atol=1e-5)
+    best = [max(around[max(0, i - 1) : i + 2]) for i in rows]
+    assert np.allclose(found.terms["window_cosine"], best, atol=1e-5)
+    for name, texts in (("sentence_bm25", sentences), ("window_bm25", windows)):
+        expected = LexicalIndex.build([tokens(text) for text in texts]).scores(tokens(word))
+        assert np.allclose(found.terms[name], expected, atol=1e-5)

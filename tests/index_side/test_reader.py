@@ -1,10 +1,16 @@
-"""The sentence-picker."""
+"""The two readers."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from index.reader import Candidate, ReadingPassage, SentencePicker, Span
+from index import ModelError
+from index.reader import Candidate, ReadingPassage, Span
+from index.reader.picker import SentencePicker
+from index.reader.spans import SpanReader
+from index.weights import packaged_model
 
 TEXT = "It was a fine ship. It sank in May 1910 with all hands. Twelve men were lost."
 SENTENCES = (Candidate(0, 19, 0.80), Candidate(20, 55, 0.75), Candidate(56, 77, 0.70))
@@ -31,4 +37,95 @@ def test_the_best_sentence_is_picked_whole_and_the_type_asked_for_counts(
 def test_the_type_asked_for_does_not_outweigh_everything() -> None:
     far = (Candidate(0, 19, 0.95), Candidate(20, 55, 0.75))
     span = SentencePicker().read("When did it sink?", [ReadingPassage(TEXT, far)])
-    assert span == Span(0, 0, 19, 0.95)
+    assert span == Span(0, 0, 19, 0.95, lead=pytest.approx(0.05))
+
+
+@pytest.fixture(scope="module")
+def reader() -> SpanReader:
+    return SpanReader.packaged()
+
+
+def passage(text: str, *sentences: str, score: float = 0.5) -> ReadingPassage:
+    spans = [(text.index(sentence), sentence) for sentence in sentences or (text,)]
+    return ReadingPassage(text, tuple(Candidate(at, at + len(s), score) for at, s in spans))
+
+
+def words(span: Span, passages: list[ReadingPassage]) -> str:
+    return passages[span.passage].text[span.start : span.end]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who built the lighthouse?", "Ada Thorne"),
+        ("when was the lighthouse built", "1881"),
+        ("How tall is the lighthouse?", "forty metres"),
+    ],
+)
+def test_the_reader_marks_the_very_words(reader: SpanReader, question: str, expected: str) -> None:
+    built = "The lighthouse at Cape Merrow was built by Ada Thorne in 1881."
+    tall = "It is forty metres tall and painted red."
+    passages = [
+        passage("The cape is known for its gulls."),
+        passage(f"{built} {tall}", built, tall),
+    ]
+    span = reader.read(question, passages)
+    assert words(span, passages) == expected
+    assert span.margin is not None
+    assert span.margin > 0
+
+
+def test_the_reader_is_less_sure_of_what_is_not_there(reader: SpanReader) -> None:
+    passages = [passage("The lighthouse at Cape Merrow was built by Ada Thorne in 1881.")]
+    there = reader.read("Who built the lighthouse?", passages)
+    missing = reader.read("How many ships did the lighthouse save?", passages)
+    assert there.margin is not None
+    assert missing.margin is not None
+    assert there.margin > missing.margin + 2
+
+
+def test_an_answer_stays_within_its_sentence_and_is_made_of_whole_words(
+    reader: SpanReader,
+) -> None:
+    first, second = "Thorne lived in Merrowhaven-on-Sea.", "Thornefield burned in 1902."
+    passages = [passage(f"{first} {second}", first, second)]
+    for question in ("Where did Thorne live?", "What burned?", "Thorne?", "1902"):
+        span = reader.read(question, passages)
+        text = passages[0].text
+        assert any(c.start <= span.start < span.end <= c.end for c in passages[0].sentences)
+        assert not (text[span.start - 1 : span.start].isalnum() and text[span.start].isalnum())
+        assert not (text[span.end - 1].isalnum() and text[span.end : span.end + 1].isalnum())
+
+
+def test_retrieval_counts_where_the_words_say_alike(reader: SpanReader) -> None:
+    twins = [passage("The tower was built by Ada Thorne.", score=s) for s in (0.2, 0.9)]
+    assert reader.read("Who built the tower?", twins).passage == 1
+
+
+def test_a_passage_longer_than_the_network_reads_still_gets_an_answer(reader: SpanReader) -> None:
+    text = "word " * 600 + "end."
+    passages = [ReadingPassage(text, (Candidate(2900, len(text), 0.4),))]
+    span = reader.read("What is at the end?", passages)
+    assert (span.start, span.end, span.margin) == (2900, len(text), 0.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u202eevil\u202c text",
+        "\u0661\u0662 \u4e2d\u6587",
+        "x" * 900,
+        "[SEP] [CLS] [MASK]",
+        "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+    ],
+)
+def test_odd_text_is_read_without_complaint(reader: SpanReader, text: str) -> None:
+    passages = [passage(text)]
+    span = reader.read(f"What about {text}?"[:200], passages)
+    assert 0 <= span.start < span.end <= len(text)
+
+
+def test_a_reader_without_its_weights_says_what_to_do(tmp_path: Path) -> None:
+    broken = SpanReader(packaged_model, tmp_path / "missing.safetensors")
+    with pytest.raises(ModelError, match="set READER to none"):
+        broken.read("Who?", [passage("Nobody.")])

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +14,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from filelock import FileLock
 
 from index import Engine, IndexSettings, Scope
 from index.embedding import SentenceTransformerEmbedder
-from index.generation import GenerationStore
-from tests.conftest import WordEmbedder
 
 from .contract import Contract
 from .faults import RESET, Fault
@@ -39,27 +37,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, minilm: SentenceTransformerEmbedder) -> Path:
-    """A data folder with the bundled article indexed. Two servers have articles of their
-    own whose index is of another model, so that their first question has to rebuild it.
-    """
+    """A data folder with the bundled article; two servers have one of their own."""
     settings = IndexSettings(data_dir=tmp_path_factory.mktemp("prepared") / "data")
     with Engine.open(settings, embedder=minilm) as engine:
         engine.publish_shared()
-    with Engine.open(settings, embedder=WordEmbedder()) as engine:
         for guild in (SLOW, SLOWER):
             engine.add(Scope.guild(int(guild)), OWN_ARTICLE, media_type="text/plain")
     return settings.data_dir
 
 
 @contextmanager
-def held(data: Path, guild: str) -> Iterator[None]:
-    """Keep the articles of a server locked, as another process does while it changes them.
+def held(data: Path) -> Iterator[None]:
+    """Keep the catalogue's write lock, as another process does while it writes.
 
-    A question there has no index to read yet, and waits.
+    A question is read and answered, but waits for its record to be kept.
     """
-    home = GenerationStore(data / "index").folder(Scope.guild(int(guild)))
-    with FileLock(home / "lock"):
-        yield
+    connection = sqlite3.connect(data / "catalogue.sqlite", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    yield
+    connection.rollback()
+    connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ async def test_an_answer_under_way_is_finished_before_the_bot_goes_and_buttons_o
 async def a_signal_during_an_answer(process: BotProcess) -> None:
     """The answer comes all the same; a question that comes later is told why it gets none."""
     discord = process.discord
-    with held(process.data, SLOW):
+    with held(process.data):
         slow = await discord.command("ask", channel=discord.channels[SLOW], question=PAINTER)
         await until(lambda: slow.acknowledged)
         process.terminate()
@@ -67,7 +67,7 @@ async def more_questions_than_it_can_handle(process: BotProcess) -> None:
     """
     discord = process.discord
     slow = discord.channels[SLOWER]
-    with held(process.data, SLOWER):
+    with held(process.data):
         asked = [await discord.command("ask", channel=slow, question=PAINTER) for _ in range(5)]
         said = await discord.say(f"{MENTION} {PAINTER}", channel=slow)
         await asyncio.sleep(LONGER_THAN_AN_INTERACTION_WAITS_S)

@@ -1,46 +1,12 @@
-"""Question and passages -> the words that answer."""
+"""The reader without a model: the best sentence, whole."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import replace
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A sentence that may answer: its span within the passage, and its fused score."""
-
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingPassage:
-    """A passage as a reader gets it, with the sentences that may be quoted from it."""
-
-    text: str
-    sentences: tuple[Candidate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """``passages[passage].text[start:end]`` answers; the higher the score the surer."""
-
-    passage: int
-    start: int
-    end: int
-    score: float
-
-
-class Reader(Protocol):
-    """What finds the answer in the passages."""
-
-    def read(self, question: str, passages: Sequence[ReadingPassage]) -> Span:
-        """The best answer in ``passages``, of which there is at least one with a sentence."""
-
+from index.reader import ReadingPassage, Span
 
 _TIME = re.compile(
     r"\b(?:1\d{3}|20\d{2})s?\b|\b(?:January|February|March|April|May|June|July|August|September"
@@ -78,8 +44,10 @@ class SentencePicker:
             for sentence in passage.sentences:
                 holds = wanted and wanted.search(passage.text, sentence.start, sentence.end)
                 score = sentence.score + (_TYPE_BONUS if holds else 0.0)
-                spans.append(Span(number, sentence.start, sentence.end, score))
-        return max(spans, key=lambda span: span.score)
+                spans.append(Span(number, sentence.start, sentence.end, score, lead=0.0))
+        spans.sort(key=lambda span: -span.score)
+        second = spans[1].score if len(spans) > 1 else 0.0
+        return replace(spans[0], lead=spans[0].score - second)
 
 
 def _wanted(question: str) -> re.Pattern[str] | None:

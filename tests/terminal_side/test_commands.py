@@ -37,7 +37,7 @@ from index import (
 )
 from tests.conftest import WordEmbedder
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KEYS = [
     "question",
     "kind",

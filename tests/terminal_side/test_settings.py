@@ -8,7 +8,7 @@ from pydantic_core import PydanticUndefined
 from bot.settings import Settings, SettingsError, read_settings
 from index import IndexSettings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 INDEX_FIELDS = list(IndexSettings.model_fields)
 # The bot's own first, as whoever sets it up meets them.
 FIELDS = [name for name in Settings.model_fields if name not in INDEX_FIELDS] + INDEX_FIELDS

@@ -1,0 +1,67 @@
+"""The network of the span reader, and where its weights come from.
+
+A BERT encoder with two scores for each token: an answer begins, or ends, there; at the
+first token they stand for "not in this passage" (Devlin et al. 2019). The words'
+vectors are those of the packaged embedding model, unchanged, so that only the layers
+above them are shipped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self, cast
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoModel
+from transformers.utils import logging
+
+_SHARED = "encoder.embeddings."
+
+
+class SpanModel(nn.Module):
+    """(input_ids, attention_mask, token_type_ids) -> scores of shape (rows, tokens), twice."""
+
+    def __init__(self, encoder: nn.Module, width: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(width, 2)
+        cast("nn.Module", encoder.embeddings).requires_grad_(requires_grad=False)
+
+    @classmethod
+    def from_embedding(cls, folder: Path, attention: str = "sdpa") -> Self:
+        """A model that begins as the embedding model in ``folder``, with a head of chance."""
+        # That the embedding model has a pooling layer too is no news.
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        encoder = AutoModel.from_pretrained(
+            folder,
+            attn_implementation=attention,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            add_pooling_layer=False,
+        )
+        return cls(encoder, encoder.config.hidden_size)
+
+    def forward(self, inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        hidden = self.encoder(**inputs).last_hidden_state
+        start, end = self.head(hidden).unbind(-1)
+        return start, end
+
+    def save(self, path: Path) -> None:
+        """Write all but the shared words, in half precision."""
+        state = {
+            name: value.half().contiguous()
+            for name, value in self.state_dict().items()
+            if not name.startswith(_SHARED)
+        }
+        save_file(state, path)
+
+    def load(self, path: Path) -> None:
+        """Read what ``save`` wrote; RuntimeError or OSError when it does not fit."""
+        found = self.load_state_dict(
+            {name: value.float() for name, value in load_file(path).items()}, strict=False
+        )
+        missing = [name for name in found.missing_keys if not name.startswith(_SHARED)]
+        if missing or found.unexpected_keys:
+            raise RuntimeError(f"weights do not fit: {[*missing, *found.unexpected_keys][:3]}")
