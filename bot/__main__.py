@@ -95,6 +95,8 @@ def _settings(env_file: Path | None) -> Settings:
         handlers=[handler],
     )
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of every try
+    # Below that, discord.py writes out messages and tokens.
+    logging.getLogger("discord").setLevel(logging.INFO)
     return settings
 
 

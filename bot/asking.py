@@ -62,14 +62,14 @@ async def answer(
         if find is not None:
             question = replace(question, only=await _picked(bot, question.scope, find))
         found, record = await bot.questions.run(lambda left_s: _ask(bot, question, left_s))
+        rows = views.rows(
+            record, asker=question.asker, locale=question.locale, can_branch=question.can_branch
+        )
+        view = render.answer_view(found, asked=asked, locale=question.locale, buttons=rows)
     except Exception as error:  # noqa: BLE001 - every error becomes words, in one place
         private = (question.text, *(turn.question for turn in question.history))
         words = words_for(error, locale=question.locale, private=private)
         return Outcome(render.notice(words, asked=asked))
-    rows = views.rows(
-        record, asker=question.asker, locale=question.locale, can_branch=question.can_branch
-    )
-    view = render.answer_view(found, asked=asked, locale=question.locale, buttons=rows)
     return Outcome(view, found)
 
 
@@ -91,8 +91,11 @@ def _ask(bot: ArticleBot, question: Question, left_s: float | None) -> tuple[Ans
     )
     if found.kind is Kind.CHAT or (question.if_said and not found.answered):
         return found, None
+    # Nobody manages a direct scope, so nobody may want to see what its articles lack.
+    managed = question.scope.key.startswith("guild:")
+    kept = found if managed else replace(found, question="")
     try:
-        return found, bot.engine.journal.record(question.scope, question.asker, found)
+        return found, bot.engine.journal.record(question.scope, question.asker, kept)
     except EngineError as error:
         log.warning("an answer goes out without its buttons: %s", error)
         return found, None

@@ -60,7 +60,7 @@ class BotOptions:
     workers: int = 1
     queue_limit: int = 256
     answer_timeout_s: float = 20.0
-    user_cooldown_s: float = 5.0
+    user_cooldown_s: float = 3.0
     max_question_chars: int = 1000
     threshold: float = 0.1
     sync_guild: int | None = None
@@ -95,10 +95,7 @@ class AnswerTree(app_commands.CommandTree["ArticleBot"]):
         private = [value for _, value in interaction.namespace if isinstance(value, str)]
         view = render.notice(words_for(_cause(error), locale=interaction.locale, private=private))
         with contextlib.suppress(discord.NotFound):
-            if interaction.response.is_done():
-                await delivery.respond(interaction, view)
-            else:
-                await interaction.response.send_message(view=view, ephemeral=True)
+            await delivery.tell(interaction, view)
 
 
 def _cause(error: app_commands.AppCommandError) -> BaseException:

@@ -34,6 +34,7 @@ _ALREADY_ACKNOWLEDGED = 40060
 _REPEATED_BY_DISCORD_PY = {500, 502, 504, 524}  # five times, over half a minute
 _LINE_BROKE = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
 _PRIVATE = "private"
+_THINKING = "thinking"
 _HOLDS_MESSAGES = (
     discord.TextChannel
     | discord.Thread
@@ -61,6 +62,19 @@ async def defer(
     except discord.HTTPException as error:
         if error.code != _ALREADY_ACKNOWLEDGED:  # else a try arrived whose reply was lost
             raise
+    # discord.py does not know of an acknowledgement whose reply was lost.
+    interaction.extras[_THINKING] = thinking
+
+
+async def tell(interaction: discord.Interaction, view: ui.LayoutView) -> None:
+    """Say something to the presser alone, however far the response has come."""
+    thinking = interaction.extras.get(_THINKING)
+    if thinking:
+        await respond(interaction, view)
+    elif thinking is None and not interaction.response.is_done():
+        await interaction.response.send_message(view=view, ephemeral=True)
+    else:
+        await interaction.followup.send(view=view, ephemeral=True)
 
 
 async def reply(message: discord.Message, view: ui.LayoutView) -> discord.Message | None:

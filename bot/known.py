@@ -79,10 +79,13 @@ class Known:
         self._preferences = _Recent(lookups, engine.journal.preferences, fresh_s)
         self._articles = _Recent(lookups, lambda s: tuple(engine.articles(s)), fresh_s)
 
-    async def preferences(self, scope: Scope) -> Preferences:
-        """How the scope wants it, within ``PATIENCE_S`` whatever happens."""
+    async def preferences(self, scope: Scope, patience_s: float | None = PATIENCE_S) -> Preferences:
+        """How the scope wants it, or `CAREFUL` where that takes too long or fails.
+
+        ``patience_s`` None waits as long as the lookups do.
+        """
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 return await self._preferences.get(scope)
         except (TimeoutError, TryLater, EngineError):
             return CAREFUL

@@ -84,11 +84,11 @@ def fit_tail(text: str, budget: int) -> str:
     text = visible(text)
     if size(plain(text)) <= budget:
         return plain(text)
-    words = text.split(" ")
-    tail = ""
-    while words and size(plain(f"{words[-1]} {tail}")) <= budget - 2:
-        tail = f"{words.pop()} {tail}"
-    return f"{ELLIPSIS}\u00a0{plain(tail.rstrip())}".rstrip()
+    words, left = text.split(" "), budget - 2
+    first = len(words)
+    while first and (left := left - size(plain(words[first - 1])) - 1) >= 0:
+        first -= 1
+    return f"{ELLIPSIS}\u00a0{plain(' '.join(words[first:]))}".rstrip()
 
 
 def marked(text: str, start: int, end: int, budget: int) -> str:
@@ -96,7 +96,9 @@ def marked(text: str, start: int, end: int, budget: int) -> str:
 
     Where all of it does not fit, the bold part stays and its surroundings give way.
     """
-    before, answer, after = text[:start], text[start:end], text[end:]
+    reach = 4 * budget  # more than can be shown: a paragraph may be a whole book
+    before, answer = text[max(0, start - reach) : start], text[start:end]
+    after = text[end : end + reach]
     bold = f"**{fit(answer, max(budget * 2 // 3, 8))}**" if visible(answer) else ""
     left = budget - size(bold) - 2
     room = max(left // 2, left - size(plain(after)), 0)

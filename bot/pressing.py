@@ -63,14 +63,8 @@ async def pressed(interaction: Press, work: Callable[[Press], Awaitable[None]]) 
 
 
 async def _tell(interaction: Press, text: str) -> None:
-    view, response = notice(text), interaction.response
     with contextlib.suppress(discord.NotFound):  # it expired: nobody waits any more
-        if not response.is_done():
-            await response.send_message(view=view, ephemeral=True)
-        elif response.type is discord.InteractionResponseType.deferred_channel_message:
-            await delivery.respond(interaction, view)  # a place for it is held already
-        else:
-            await interaction.followup.send(view=view, ephemeral=True)
+        await delivery.tell(interaction, notice(text))
 
 
 def managed_scope(interaction: discord.Interaction[Any]) -> Scope:

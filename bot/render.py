@@ -112,7 +112,8 @@ def _quotes(answer: Answer, locale: object) -> list[str]:
 
 
 def _own_place(quote: Quote, locale: object, titled: bool) -> str:
-    return small(_titled([quote]) if titled else "", facts(*_place([quote], locale)))
+    # One link is enough for one message.
+    return small(_titled([quote]) if titled else "", facts(*_place([quote], locale)[:1]))
 
 
 def _first_quote(answer: Answer, budget: int) -> str:

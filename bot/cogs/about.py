@@ -49,13 +49,14 @@ class About(commands.Cog):
         article: app_commands.Range[str, 1, 100] | None = None,
     ) -> None:
         scope = scope_of_press(interaction)
-        private = (await self.bot.known.preferences(scope)).private
-        await delivery.defer(interaction, private=private)
 
         async def show(interaction: Press) -> None:
             await delivery.respond(interaction, await self._article(interaction, article))
 
-        await pressed(interaction, show)
+        with self.bot.answering():
+            private = (await self.bot.known.preferences(scope)).private
+            await delivery.defer(interaction, private=private)
+            await pressed(interaction, show)
 
     @article.autocomplete("article")
     async def _titles(
@@ -101,8 +102,9 @@ class About(commands.Cog):
 
     @app_commands.command(description=described("help"))
     async def help(self, interaction: discord.Interaction[ArticleBot]) -> None:
-        await delivery.defer(interaction, private=True)
-        await pressed(interaction, self._help)
+        with self.bot.answering():
+            await delivery.defer(interaction, private=True)
+            await pressed(interaction, self._help)
 
     async def _help(self, interaction: Press) -> None:
         scope = scope_of_press(interaction)
@@ -115,8 +117,9 @@ class About(commands.Cog):
 
     @app_commands.command(description=described("privacy"))
     async def privacy(self, interaction: discord.Interaction[ArticleBot]) -> None:
-        await delivery.defer(interaction, private=True)
-        await pressed(interaction, self._privacy)
+        with self.bot.answering():
+            await delivery.defer(interaction, private=True)
+            await pressed(interaction, self._privacy)
 
     async def _privacy(self, interaction: Press) -> None:
         journal, user = self.bot.engine.journal, interaction.user.id

@@ -34,8 +34,9 @@ class Admin(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: discord.Interaction[ArticleBot]) -> None:
-        await delivery.defer(interaction, private=True)
-        await pressed(interaction, self._settings)
+        with self.bot.answering():
+            await delivery.defer(interaction, private=True)
+            await pressed(interaction, self._settings)
 
     async def _settings(self, interaction: Press) -> None:
         scope, journal = managed_scope(interaction), self.bot.engine.journal
@@ -45,8 +46,9 @@ class Admin(commands.Cog):
 
     @app_commands.command(description=described("status"))
     async def status(self, interaction: discord.Interaction[ArticleBot]) -> None:
-        await delivery.defer(interaction, private=True)
-        await pressed(interaction, self._status)
+        with self.bot.answering():
+            await delivery.defer(interaction, private=True)
+            await pressed(interaction, self._status)
 
     async def _status(self, interaction: Press) -> None:
         scope = scope_of_press(interaction)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import discord
 from discord import app_commands, ui
@@ -91,12 +92,12 @@ class Ask(commands.Cog):
         empty: str | None = None,
     ) -> None:
         scope = places.scope_of_press(interaction)
-        preferences = await self.bot.known.preferences(scope)
-        decision = policy.decide(self._facts(interaction, text, preferences))
-        hidden = preferences.private if private is None else private
-        answered = decision.verdict is Verdict.ANSWER
-        await delivery.defer(interaction, private=hidden or not answered)
-        with self.bot.answering():
+        with self.bot.answering():  # from here on `drain` waits
+            preferences = await self.bot.known.preferences(scope)
+            decision = policy.decide(self._facts(interaction, text, preferences))
+            hidden = preferences.private if private is None else private
+            answered = decision.verdict is Verdict.ANSWER
+            await delivery.defer(interaction, private=hidden or not answered)
             if not answered:
                 view = excuse(self.bot, decision, preferences, interaction.locale, empty=empty)
                 await delivery.respond(interaction, view)
@@ -123,6 +124,8 @@ class Ask(commands.Cog):
         hidden: bool,
     ) -> Question:
         key = conversation_key(self.bot, interaction.channel, interaction.user)
+        if hidden and isinstance(key, Thread):  # nobody else may go on from it
+            key = Person(key.channel, interaction.user.id)
         branches = not hidden and places.is_ours(interaction)
         return Question(
             scope,
@@ -155,7 +158,8 @@ def take(bot: ArticleBot, guild_id: int | None, user_id: int) -> policy.Allowanc
     own = bot.cooldown.take((guild_id or 0, user_id), now)
     if own.wait_s > 0 or guild_id is None:
         return own
-    return bot.server_cooldown.take((guild_id, 0), now)
+    # Each person is told for themselves; their own cooldown keeps that from being much.
+    return replace(bot.server_cooldown.take((guild_id, 0), now), told=False)
 
 
 def conversation_key(bot: ArticleBot, channel: object, person: discord.abc.User) -> Thread | Person:

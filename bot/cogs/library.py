@@ -60,8 +60,8 @@ class Library(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.default_permissions(manage_guild=True)
     async def reindex(self, interaction: discord.Interaction) -> None:
-        await delivery.defer(interaction)
         with self.bot.answering():
+            await delivery.defer(interaction)
             await delivery.respond(interaction, await self._view(interaction))
 
     async def _view(self, interaction: discord.Interaction) -> ui.LayoutView:

@@ -114,7 +114,8 @@ class Messages(commands.Cog):
 
     async def _hear(self, message: discord.Message) -> Heard:
         scope = policy.scope_of(message.guild.id if message.guild else None, message.author.id)
-        preferences = await self.bot.known.preferences(scope)
+        # Unlike a command, a message need not be acknowledged within three seconds.
+        preferences = await self.bot.known.preferences(scope, patience_s=None)
         facts = replace(
             hearing.facts_of(self.bot, message),
             place=places.place_of(message.channel, message.author),
@@ -157,8 +158,11 @@ class Messages(commands.Cog):
         heard = await self._hear(message)
         if heard.decision.verdict is not Verdict.ANSWER:
             return
-        history = self.bot.conversations.turns(Chain(answered.message), time.monotonic())
-        question = replace(await self._question(heard), history=history[:-1])
+        now = time.monotonic()
+        turns = self.bot.conversations.turns(Chain(answered.message), now)
+        question = replace(await self._question(heard), history=turns[:-1])
+        if self.bot.conversations.turns(question.key, now) != turns:  # others came after it
+            question = replace(question, key=Chain(answered.message))
         outcome = await self._outcome(heard, question)
         if outcome is None:
             await self._take_back_now(message.id, message.channel)

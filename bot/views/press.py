@@ -71,13 +71,7 @@ async def recalled(interaction: Press, record_id: str) -> Record | None:
 async def tell(interaction: Press, key: str, **values: object) -> None:
     """A sentence for the presser alone, with values of our own that may be markup."""
     view = card(say(interaction.locale, key, **values), colour=FRIENDLY)
-    match interaction.response.type:
-        case None:
-            await interaction.response.send_message(view=view, ephemeral=True)
-        case discord.InteractionResponseType.deferred_channel_message:
-            await delivery.respond(interaction, view)
-        case _:
-            await interaction.followup.send(view=view, ephemeral=True)
+    await delivery.tell(interaction, view)
 
 
 def turns_of(record: Record) -> Turns:

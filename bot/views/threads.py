@@ -32,6 +32,9 @@ class Branch(AnswerButton, template=rf"ab:thread:{RECORD}"):
         if message is None or guild is None or not is_ours(interaction):
             await tell(interaction, "thread.forbidden")
             return
+        if not interaction.permissions.create_public_threads:
+            await tell(interaction, "thread.not_yours")
+            return
         await delivery.defer(interaction, private=True)
         # A thread has the id of the message it grew from.
         if guild.get_thread(message.id) is not None:

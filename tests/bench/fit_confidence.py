@@ -34,7 +34,7 @@ from index.engine import _Understood
 
 OFF_TOPIC = 100
 """Questions of other articles asked of each, at most."""
-EVERY = 4
+EVERY = 10
 """Of the articles for ``--topic``, one in so many is enough."""
 KINDS = ("answerable", "off-topic", "unanswerable")
 THRESHOLDS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -104,3 +105,11 @@ def test_the_budget_always_holds_and_nothing_is_invented(text: str, budget: int)
 def test_a_marked_text_keeps_its_budget(text: str, a: int, b: int, budget: int) -> None:
     start, end = sorted((min(a, len(text)), min(b, len(text))))
     assert size(marked(text, start, end, budget)) <= budget
+
+
+def test_a_paragraph_as_long_as_a_book_costs_no_more_than_a_page() -> None:
+    book = "word " * 1_000_000
+    started = time.perf_counter()
+    assert marked(f"{book}Anselm {book}", len(book), len(book) + 6, 300).count("**Anselm**") == 1
+    assert len(fit_tail("a " * 6_000, 300)) <= 300
+    assert time.perf_counter() - started < 0.2

@@ -6,6 +6,7 @@ import pytest
 import simcord
 
 from bot.errors import ShuttingDown, words_for
+from bot.policy import Cooldown
 from index import QuestionError, Scope
 
 from .stand_in import SENTENCES, StandInEngine, World, texts
@@ -149,3 +150,11 @@ async def test_a_mention_while_the_bot_is_going_is_told_so(
     (reply,) = world.replies()
     assert texts(reply) == [words_for(ShuttingDown())]
     assert engine.asked == []
+
+
+async def test_everybody_of_a_busy_server_is_told_to_wait_for_themselves(world: World) -> None:
+    world.env.bot.server_cooldown = Cooldown(1000.0, burst=1)
+    people = [world.guild.add_member(world.env.create_user(name)) for name in ("bea", "cem", "dan")]
+    for person in people:
+        await person.send(world.channel, f"{world.mention} {QUESTION}")
+    assert len(world.replies()) == 3
