@@ -9,8 +9,8 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
-THRESHOLD = 0.1
-"""Answers 98 % of the answerable development questions, and 1 in 200 off-topic ones."""
+THRESHOLD = 0.07
+"""Answers 99 % of the answerable development questions, and 2 % of the off-topic ones."""
 
 
 class IndexSettings(BaseModel):

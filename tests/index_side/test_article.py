@@ -15,6 +15,7 @@ import pytest
 
 from index import Engine, IndexSettings, Scope
 from index.embedding import SentenceTransformerEmbedder
+from index.reader.spans import SpanReader
 
 QUESTIONS = Path(__file__).parent.parent / "data" / "article_questions.jsonl"
 
@@ -29,7 +30,7 @@ def retelling(
     minilm: SentenceTransformerEmbedder, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Engine]:
     settings = IndexSettings(data_dir=tmp_path_factory.mktemp("retelling"))
-    with Engine.open(settings, embedder=minilm) as engine:
+    with Engine.open(settings, embedder=minilm, reader=SpanReader.packaged()) as engine:
         engine.publish_shared()
         yield engine
 
@@ -42,7 +43,7 @@ def original(
     if path is None:
         pytest.skip("JUDGED_ARTICLE names no file with the original report")
     settings = IndexSettings(data_dir=tmp_path_factory.mktemp("original"))
-    with Engine.open(settings, embedder=minilm) as engine:
+    with Engine.open(settings, embedder=minilm, reader=SpanReader.packaged()) as engine:
         engine.add(Scope.shared(), path)
         yield engine
 
