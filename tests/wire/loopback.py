@@ -438,19 +438,23 @@ class Discord:
         data |= {"target_id": target["id"], "resolved": {"messages": {target["id"]: target}}}
         return await self._interact(COMMAND, data, self.channel)
 
-    async def press(self, message: Payload, kind: str, user: Payload | None = None) -> Asked:
-        """Press the one button of this kind below a message."""
-        return await self.press_id(message, button(message, kind), user)
+    async def press(
+        self, message: Payload, kind: str, user: Payload | None = None, **powers: str
+    ) -> Asked:
+        """Press the one button of this kind below a message, with ``permissions`` if given."""
+        return await self.press_id(message, button(message, kind), user, **powers)
 
     async def rate(self, message: Payload, verdict: str) -> Asked:
         (custom_id,) = (each for each in buttons(message) if each.endswith(f":{verdict}"))
         return await self.press_id(message, custom_id)
 
     async def press_id(
-        self, message: Payload, custom_id: str, user: Payload | None = None
+        self, message: Payload, custom_id: str, user: Payload | None = None, **powers: str
     ) -> Asked:
         data = {"custom_id": custom_id, "component_type": 2, "id": 1}
-        return await self._interact(COMPONENT, data, self.channel, user=user, message=message)
+        return await self._interact(
+            COMPONENT, data, self.channel, user=user, message=message, **powers
+        )
 
     async def type_title(self, name: str, option: str, typed: str) -> Asked:
         """Type into an option of a command that offers completions."""

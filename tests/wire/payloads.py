@@ -12,8 +12,8 @@ Payload = dict[str, Any]
 
 EPOCH_MS = 1_420_070_400_000
 EVERYTHING = str((1 << 50) - 1)
-TALK = str((1 << 10) | (1 << 11) | (1 << 16) | (1 << 31) | (1 << 38))
-"""View, send, history, commands, send in threads: what a plain member may."""
+TALK = str((1 << 10) | (1 << 11) | (1 << 16) | (1 << 31) | (1 << 35) | (1 << 38))
+"""View, send, history, commands, make threads, send in them: what a plain member may."""
 
 JOINED_AT = "2024-05-01T12:00:00+00:00"
 

@@ -61,6 +61,13 @@ async def test_the_asker_may_take_the_answer_away_and_others_may_not(
     await until(lambda: answer["id"] not in discord.messages)
 
 
+async def test_who_may_not_make_threads_cannot_have_the_bot_make_one(
+    discord: Discord, answer: Payload
+) -> None:
+    told = await discord.answer(await discord.press(answer, "thread", permissions="3072"))
+    assert "Only people who may create threads" in text(told)
+
+
 async def test_a_thread_grows_from_an_answer_once(discord: Discord, answer: Payload) -> None:
     told = await discord.answer(await discord.press(answer, "thread"))
     assert f"<#{answer['id']}>" in text(told)
