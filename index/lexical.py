@@ -26,7 +26,7 @@ Scores = npt.NDArray[np.float32]
 # bm25s writes debugging lines to a handler of its own.
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
-# k1 and b as in Anserini's defaults for short texts; see the ranking tests for their effect.
+# As in Anserini; 1.2 and 0.75 did a little worse on sentences and windows.
 _K1, _B = 0.9, 0.4
 
 _WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*")

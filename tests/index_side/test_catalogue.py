@@ -174,7 +174,7 @@ def test_a_second_writer_waits_and_is_then_told_to_try_again(
     assert catalogue.put(LOCAL, document("Two.")).version == 2
 
 
-def test_opening_twice_at_once_migrates_once(tmp_path: Path) -> None:
+def test_what_one_opening_writes_another_reads(tmp_path: Path) -> None:
     first, second = Catalogue.open(tmp_path), Catalogue.open(tmp_path)
     first.put(LOCAL, document("One."))
     assert [article.title for article in second.articles(LOCAL)] == ["A"]
