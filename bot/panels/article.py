@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from discord import ui
 from discord.utils import format_dt
 
-from bot.card import FRIENDLY, NAME_CHARS, TITLE_CHARS, card, facts, listed, row, rule, small
+from bot.card import FRIENDLY, NAME_CHARS, TITLE_CHARS, card, facts, row, rule, small
 from bot.errors import Gone
 from bot.i18n import say
 from bot.markdown import fit
+from bot.panels.titles import newest_titles
 from bot.places import scope_of_press
 from bot.pressing import LastingItem, Press
 from bot.starters import BUNDLED
@@ -108,20 +109,9 @@ def _starters(locale: object, about: About) -> list[str | ui.Item[Any]]:
 
 def library_panel(locale: object, articles: tuple[Article, ...]) -> ui.LayoutView:
     """Several articles: their titles, newest first."""
-    newest = sorted(articles, key=lambda article: article.added_at, reverse=True)
-    lines = [
-        say(
-            locale,
-            "status.article",
-            title=fit(article.title, NAME_CHARS),
-            when=format_dt(article.added_at, "R"),
-        )
-        for article in newest[: MOST_LISTED + 1]
-    ]
-    more = say(locale, "list.more", count=max(0, len(articles) - MOST_LISTED))
     return card(
         say(locale, "article.list", count=len(articles)),
-        listed(lines, more, MOST_LISTED),
+        newest_titles(locale, articles, MOST_LISTED),
         small(say(locale, "article.list.remark")),
         colour=FRIENDLY,
     )

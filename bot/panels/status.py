@@ -10,9 +10,9 @@ from datetime import datetime
 from discord import ui
 from discord.utils import format_dt
 
-from bot.card import FRIENDLY, NAME_CHARS, WARNING, card, facts, listed, rule, small
+from bot.card import FRIENDLY, WARNING, card, facts, rule, small
 from bot.i18n import say
-from bot.markdown import fit
+from bot.panels.titles import newest_titles
 from index import Article, Tally
 
 MOST_TITLES = 8
@@ -57,18 +57,9 @@ def _articles(locale: object, key: str, articles: Sequence[Article]) -> list[str
     """The newest titles with their age, or nothing."""
     if not articles:
         return []
-    newest = sorted(articles, key=lambda article: article.added_at, reverse=True)
-    lines = [
-        say(
-            locale,
-            "status.article",
-            title=fit(article.title, NAME_CHARS),
-            when=format_dt(article.added_at, "R"),
-        )
-        for article in newest[: MOST_TITLES + 1]
+    return [
+        f"{say(locale, key, count=len(articles))}\n{newest_titles(locale, articles, MOST_TITLES)}"
     ]
-    more = say(locale, "list.more", count=max(0, len(articles) - MOST_TITLES))
-    return [f"{say(locale, key, count=len(articles))}\n{listed(lines, more, MOST_TITLES)}"]
 
 
 def _questions(locale: object, tally: Tally) -> list[str]:
