@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 class Question:
     """What is asked, by whom, and after which turns. ``key`` names its conversation;
     ``only`` asks one article alone; ``can_branch`` says that a thread may grow from the
-    answer; ``if_said`` asks for silence where the article does not say.
+    answer; ``if_said`` asks for silence where the article does not say, or where it was
+    perhaps not meant: "who made this?" to nobody in particular.
     """
 
     scope: Scope
@@ -89,6 +90,8 @@ def _ask(bot: ArticleBot, question: Question, left_s: float | None) -> tuple[Ans
         deadline_s=left_s,
         only=question.only,
     )
+    if question.if_said and found.kind in {Kind.SUMMARY, Kind.ABOUT}:
+        found = replace(found, kind=Kind.NONE, text=None, quotes=())
     if found.kind is Kind.CHAT or (question.if_said and not found.answered):
         return found, None
     # Nobody manages a direct scope, so nobody may want to see what its articles lack.

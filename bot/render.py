@@ -29,6 +29,7 @@ from bot.card import (
 from bot.certainty import percent, words
 from bot.i18n import say
 from bot.markdown import fit, marked, plain, size, visible
+from bot.panels.overview import about_view, summary_view
 from index import Answer, Kind, Passage, Quote, Record
 
 __all__ = [
@@ -68,6 +69,10 @@ def answer_view(
     """
     if answer.kind is Kind.CHAT:
         return help_view(*_titles(answer), asked=asked, locale=locale)
+    if answer.kind is Kind.SUMMARY:
+        return summary_view(answer, asked=asked, locale=locale, buttons=buttons)
+    if answer.kind is Kind.ABOUT:
+        return about_view(answer, asked=asked, locale=locale, buttons=buttons)
     if answer.text is None or not answer.quotes:
         return not_said_view(answer, asked=asked, locale=locale, buttons=buttons)
     unsure = words(answer.confidence) == "not sure"

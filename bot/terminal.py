@@ -27,9 +27,16 @@ from rich.text import Text
 
 from bot.certainty import percent, words
 from bot.contract import as_line
-from index import Answer, Hit, Kind, Quote
+from index import About, Answer, Fact, Hit, Kind, Quote
 
 NOT_SAID = "The article does not say."
+UNKNOWN = {
+    Fact.TITLE: "The article has no title.",
+    Fact.AUTHOR: "The article does not name its author.",
+    Fact.PUBLISHED: "The article does not say when it was published.",
+    Fact.SOURCE: "The article came with this program.",
+    Fact.LENGTH: "How long the article is, is not known.",
+}
 NOT_A_QUESTION = "That is nothing an article could answer. Ask a question about it."
 
 # A pipe has no width to fit: rich must not fold lines that a program will read.
@@ -142,7 +149,14 @@ def answer_text(answer: Answer, *, styled: bool, passages: bool, hint: str) -> T
     """
     if answer.kind is Kind.CHAT:
         return Text(NOT_A_QUESTION, style="bold")
-    view = _said(answer, styled=styled) if answer.quotes and answer.answered else _unsaid(answer)
+    if answer.kind is Kind.ABOUT:
+        view = _about(answer)
+    elif answer.kind is Kind.SUMMARY:
+        view = _summary(answer)
+    elif answer.quotes and answer.answered:
+        view = _said(answer, styled=styled)
+    else:
+        view = _unsaid(answer)
     if passages and answer.passages:
         view.append_text(Text.assemble("\n\n", ("Nearest passages", "bold"), "\n"))
         view.append_text(passages_text(answer.passages))
@@ -172,6 +186,38 @@ def _said(answer: Answer, *, styled: bool) -> Text:
     parts += [Text(harmless(quote.text)) for quote in answer.quotes[1:]]
     parts.append(Text(f"{_quote_place(first)} · {_sure(answer)}", style="dim"))
     return Text("\n").join(parts)
+
+
+def _summary(answer: Answer) -> Text:
+    several = len({quote.article for quote in answer.quotes}) > 1
+    lines = [
+        Text.assemble(
+            "• ", (f"{harmless(q.article)}: " if several else "", "bold"), harmless(q.text)
+        )
+        for q in answer.quotes
+    ]
+    if not several:
+        lines.append(Text(f"{harmless(answer.quotes[0].article)} · in short", style="dim"))
+    return Text("\n").join(lines)
+
+
+def _about(answer: Answer) -> Text:
+    assert answer.fact is not None
+    if answer.text is None:
+        return Text(UNKNOWN[answer.fact], style="bold")
+    lines = []
+    for about in answer.about:
+        value = harmless(_fact(about, answer.fact)) or "not told"
+        lines.append(Text(value, style="bold"))
+        if answer.fact is not Fact.TITLE:
+            lines.append(Text(harmless(about.title), style="dim"))
+    return Text("\n").join(lines)
+
+
+def _fact(about: About, fact: Fact) -> str:
+    if fact is Fact.LENGTH:
+        return f"{about.words:,} words" if about.words is not None else ""
+    return str(getattr(about, fact.value))
 
 
 def _marked(quote: Quote, answer: Answer, *, styled: bool) -> Text:

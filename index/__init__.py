@@ -27,9 +27,11 @@ from index.errors import (
 )
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
+    About,
     Answer,
     Article,
     Document,
+    Fact,
     Hit,
     Kind,
     Passage,
@@ -60,6 +62,7 @@ _LAZY = {
 
 __all__ = [
     "PACKAGED_MODEL",
+    "About",
     "Answer",
     "Article",
     "ArticleNotFound",
@@ -70,6 +73,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "Evaluation",
+    "Fact",
     "GenerationError",
     "Hit",
     "IndexSettings",

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from index.composing import REACH, Beside, belonging, is_item
 from index.confidence import Signals, confidence
 from index.errors import GenerationError
 from index.generation import Generation, IndexedArticle, Searched
+from index.intent import Wish
 from index.lexical import tokens
 from index.ranking import Place, fuse, merge_neighbours, within_budget
 from index.reader import Candidate, Reader, ReadingPassage, Span
+from index.summarising import summary
 from index.types import Hit, Passage, Quote, Scope
 
 Scores = npt.NDArray[np.float32]
@@ -78,11 +81,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one way of reading the question came to: the answer's span and its quote."""
+    """What one way of reading the question came to: the answer's span and its sentence.
+
+    ``quotes`` are the sentences that belong together, ``quote`` among them, in order.
+    """
 
     start: int
     end: int
     quote: Quote
+    quotes: tuple[Quote, ...]
     signals: Signals
     runs: tuple[Run, ...]
 
@@ -135,16 +142,72 @@ def blocks(found: Found, text_of: TextOf) -> tuple[Block, ...]:
     return tuple(chosen)
 
 
-def read(found: Found, text: str, words: Sequence[str], reader: Reader, text_of: TextOf) -> Reading:
-    """Let the reader answer from the best blocks, and quote the sentence its answer stands in."""
+def read(
+    found: Found,
+    text: str,
+    words: Sequence[str],
+    reader: Reader,
+    text_of: TextOf,
+    wish: Wish = Wish.FACT,
+) -> Reading:
+    """Let the reader answer from the best blocks, and quote the sentence its answer stands in.
+
+    ``wish`` says how many of the sentences beside it belong to the answer.
+    """
     read_in = blocks(found, text_of)
     span = reader.read(text, [block.passage for block in read_in])
     block = read_in[span.passage]
     start, end = block.start + span.start, block.start + span.end
     chosen = _sentence_with(found, block, start, end)
-    quote = _quote(found, chosen, text_of)
+    generation, row = found.generation(chosen), int(found.rows[chosen])
+    quote = quoted(generation, row, text_of)
+    quotes = tuple(
+        quote if beside == row else quoted(generation, beside, text_of)
+        for beside in _belonging(generation, row, wish, text_of)
+    )
     signals = _signals(found, chosen, quote, span, words, text_of)
-    return Reading(start, end, quote, signals, passages(found, text_of))
+    return Reading(start, end, quote, quotes, signals, passages(found, text_of))
+
+
+def summarised(generation: Generation, article: int, text_of: TextOf, most: int) -> list[Quote]:
+    """An article of a generation (a row of its manifest) in at most ``most`` of its sentences."""
+    sentences = generation.parts.sentences
+    mine = (sentences["article"] == article) & ~sentences["heading"]
+    rows = np.flatnonzero(mine).astype(np.int64)
+    if not len(rows):
+        return []
+    of = generation.manifest.articles[article]
+    text = text_of(generation.scope, of.id, of.version)
+    texts = [_exact(text, int(sentences[row]["start"]), int(sentences[row]["end"])) for row in rows]
+    vectors = generation.parts.sentence_vectors.vectors(rows)
+    return [quoted(generation, int(rows[i]), text_of) for i in summary(texts, vectors, most)]
+
+
+def _belonging(generation: Generation, row: int, wish: Wish, text_of: TextOf) -> range:
+    """The rows of the sentences that answer together with the one at ``row``."""
+    sentences = generation.parts.sentences
+    article = generation.manifest.articles[int(sentences[row]["article"])]
+    text = text_of(generation.scope, article.id, article.version)
+
+    def near(beside: int) -> bool:
+        other = sentences[beside]
+        return bool(other["article"] == sentences[row]["article"] and not other["heading"])
+
+    first = last = row
+    while first > max(0, row - REACH) and near(first - 1):
+        first -= 1
+    while last < min(len(sentences) - 1, row + REACH) and near(last + 1):
+        last += 1
+    beside = [
+        Beside(
+            text[one["start"] : one["end"]],
+            int(one["paragraph"]),
+            is_item(text, int(one["start"])),
+        )
+        for one in sentences[first : last + 1]
+    ]
+    chosen = belonging(wish, beside, row - first)
+    return range(first + chosen.start, first + chosen.stop)
 
 
 def _around(found: Found, i: int, taken: set[tuple[int, int]]) -> range:
@@ -230,18 +293,20 @@ def _sentence_with(found: Found, block: Block, start: int, end: int) -> int:
     return max(block.members, key=shared)
 
 
-def _quote(found: Found, i: int, text_of: TextOf) -> Quote:
-    sentence, article, scope = found.sentence(i), found.article(i), found.generation(i).scope
+def quoted(generation: Generation, row: int, text_of: TextOf) -> Quote:
+    """The sentence at ``row`` of a generation, byte for byte."""
+    sentence = generation.parts.sentences[row]
+    article = generation.manifest.articles[int(sentence["article"])]
     start, end = int(sentence["start"]), int(sentence["end"])
     return Quote(
-        scope=scope,
+        scope=generation.scope,
         article_id=article.id,
         version=article.version,
         article=article.title,
         source=article.source,
         start=start,
         end=end,
-        text=_exact(text_of(scope, article.id, article.version), start, end),
+        text=_exact(text_of(generation.scope, article.id, article.version), start, end),
         paragraph=int(sentence["paragraph"]) + 1,
         paragraphs=article.paragraphs,
     )

@@ -60,6 +60,10 @@ versions = sa.Table(
     sa.Column("headings", sa.JSON, nullable=False),
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    # As the source tells them, "" where it does not; words is how many the text has.
+    sa.Column("author", sa.Text, nullable=False, server_default=""),
+    sa.Column("published", sa.Text, nullable=False, server_default=""),
+    sa.Column("words", sa.Integer),
     sa.ForeignKeyConstraint(["scope", "article_id"], ["articles.scope", "articles.id"]),
 )
 
@@ -106,7 +110,7 @@ feedback = sa.Table(
     sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
 )
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration; a catalogue that names it needs none."""
 
 _LOOKUP = 500  # keys in one SELECT, well under SQLite's limit on parameters
@@ -191,6 +195,9 @@ class Catalogue:
                         headings=[list(span) for span in document.headings],
                         content_hash=digest,
                         created_at=now,
+                        author=document.author,
+                        published=document.published,
+                        words=len(document.text.split()),
                     )
                 )
             self._touch(connection, scope)
@@ -379,6 +386,9 @@ _ARTICLES = (
         versions.c.title,
         versions.c.media_type,
         versions.c.content_hash,
+        versions.c.author,
+        versions.c.published,
+        versions.c.words,
         sa.func.length(versions.c.text).label("characters"),
     )
     .join(
@@ -405,12 +415,18 @@ def _article(row: Any) -> Article:
         content_hash=row.content_hash,
         characters=row.characters,
         added_at=row.added_at.replace(tzinfo=UTC),
+        words=row.words,
+        author=row.author,
+        published=row.published,
     )
 
 
 def content_hash(document: Document) -> str:
     """SHA-256 of what an article says and how it is laid out, hexadecimal."""
-    layout = json.dumps([document.title, document.text, document.headings])
+    told = [document.author, document.published]
+    # Hashes of before authors and dates were read stay as they were.
+    parts = [document.title, document.text, document.headings, *(told if any(told) else [])]
+    layout = json.dumps(parts)
     return hashlib.sha256(layout.encode()).hexdigest()
 
 

@@ -8,6 +8,7 @@ Synchronous, and safe to use from several threads and processes at once.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,9 +26,11 @@ from index.embedding import Embedder, SentenceTransformerEmbedder, Vectors
 from index.errors import ArticleNotFound, DeadlineExceeded, SourceError
 from index.followup import leans
 from index.generation import GenerationStore, Searched
+from index.intent import Intent, Wish, intent
 from index.journal import Journal
 from index.lexical import tokens
 from index.library import Library, silent
+from index.overview import overview
 from index.question import check, normalise
 from index.reader import Candidate, Reader, ReadingPassage
 from index.reader.picker import SentencePicker
@@ -239,16 +242,23 @@ class Engine:
         searched = self._library.searched(scope, only)
         deadline.check("opening the index")
         limit = self._settings.threshold if threshold is None else threshold
+        wanted = intent(checked.text)
+        if _is_of_articles(wanted, checked.text, history):
+            answer = self._overview(checked.text, wanted, searched[0])
+            if answer is not None:
+                elapsed_ms = (time.perf_counter() - started) * 1000
+                return replace(answer, threshold=limit, elapsed_ms=elapsed_ms)
         readings = _readings(checked.text, history)
         outcomes = []
         vectors = self._embedder.encode([reading.searched for reading in readings])
         for reading, vector in zip(readings, vectors, strict=True):
             deadline.check("searching")
-            outcomes.append(self._outcome(searched, reading, vector))
+            outcomes.append(self._outcome(searched, reading, vector, wanted.wish))
         # The reading with its history counts first, unless only the bare one finds an answer.
         best = next((o for o in outcomes if o.confidence >= limit), outcomes[0])
         elapsed_ms = (time.perf_counter() - started) * 1000
-        return _answer(checked.text, checked.kind, best, limit, elapsed_ms)
+        kind = checked.kind if checked.kind is Kind.CHAT else _kind(wanted.wish, best)
+        return _answer(checked.text, kind, wanted.wish, best, limit, elapsed_ms)
 
     def search(self, scope: Scope, query: str, *, limit: int = 5) -> list[Hit]:
         """The passages nearest to ``query``, best first, at most ``limit``.
@@ -284,11 +294,23 @@ class Engine:
         )
 
     def _outcome(
-        self, searched: Sequence[Searched], question: _Understood, vector: Vectors
+        self,
+        searched: Sequence[Searched],
+        question: _Understood,
+        vector: Vectors,
+        wish: Wish = Wish.FACT,
     ) -> Reading:
         words = tokens(question.searched)
         found = _found(searched, vector, words)
-        return read(found, question.asked, words, self._reader, self._text)
+        return read(found, question.asked, words, self._reader, self._text, wish)
+
+    def _overview(self, question: str, wanted: Intent, searched: Searched) -> Answer | None:
+        # A server that has articles of its own means those, and not the shared ones.
+        vector = self._embedder.encode([question])[0]
+        runs = passages(_found([searched], vector, tokens(question)), self._text)
+        hits = tuple(run.hit for run in runs)
+        stored = self._catalogue.articles(searched.generation.scope)
+        return overview(question, wanted, searched, stored, self._text, hits)
 
     def _refresh(self, scope: Scope, progress: Progress) -> list[tuple[str, str]]:
         """Read the sources again; (title, reason) of each that cannot be read now."""
@@ -380,8 +402,36 @@ def _readings(text: str, history: Sequence[Turn]) -> list[_Understood]:
     return [_Understood(searched, asked), alone]
 
 
+def _is_of_articles(wanted: Intent, question: str, history: Sequence[Turn]) -> bool:
+    """Whether a question asks about the articles themselves; "it" may be what was spoken of."""
+    if wanted.wish is Wish.OBJECT:
+        return not (history and re.search(r"\b(?:it|that)\b", question.lower()))
+    return wanted.wish is Wish.WHOLE
+
+
+def _marked(wish: Wish, reading: Reading) -> tuple[int, int, str]:
+    """The span that answers and its text: the very words, or all that is quoted."""
+    if wish is Wish.VERDICT or (wish is Wish.LIST and len(reading.quotes) > 1):
+        said = " ".join(quote.text for quote in reading.quotes)
+        return reading.quotes[0].start, reading.quotes[-1].end, said
+    quote = reading.quote
+    said = quote.text[reading.start - quote.start : reading.end - quote.start]
+    return reading.start, reading.end, said
+
+
+def _kind(wish: Wish, reading: Reading) -> Kind:
+    if wish is Wish.LIST and len(reading.quotes) > 1:
+        return Kind.LIST
+    return Kind.SENTENCES if wish in {Wish.REASON, Wish.VERDICT} else Kind.SPAN
+
+
 def _answer(
-    question: str, kind: Kind, reading: Reading, threshold: float, elapsed_ms: float
+    question: str,
+    kind: Kind,
+    wish: Wish,
+    reading: Reading,
+    threshold: float,
+    elapsed_ms: float,
 ) -> Answer:
     hits = tuple(run.hit for run in reading.runs)
     chat = kind is Kind.CHAT

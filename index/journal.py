@@ -17,7 +17,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from index.catalogue import Catalogue, answers, feedback, preferences, scopes
-from index.types import Answer, Hit, Kind, Passage, Quote, Scope
+from index.types import About, Answer, Fact, Hit, Kind, Passage, Quote, Scope
 
 KEPT_DAYS = 30
 
@@ -295,6 +295,9 @@ def _from_json(text: str) -> Answer:
             "passages": tuple(
                 Hit(Passage(**_scoped(hit["passage"])), hit["score"]) for hit in raw["passages"]
             ),
+            # Both are missing from what the first version wrote.
+            "fact": Fact(raw["fact"]) if raw.get("fact") else None,
+            "about": tuple(About(**about) for about in raw.get("about", ())),
         }
     )
 

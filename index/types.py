@@ -69,7 +69,8 @@ class Document:
     """What a source holds, before it is in any library.
 
     ``headings`` are the spans of titles and section headings in ``text``: they give
-    context, but a heading is no sentence and never the quote.
+    context, but a heading is no sentence and never the quote. ``author`` and
+    ``published`` (a date, as ISO 8601 where it can be read) are "" where unknown.
     """
 
     title: str
@@ -77,11 +78,17 @@ class Document:
     source: str
     media_type: str
     headings: tuple[tuple[int, int], ...] = ()
+    author: str = ""
+    published: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One stored article; ``version`` rises with every change of its text."""
+    """One stored article; ``version`` rises with every change of its text.
+
+    ``author`` and ``published`` are as the source gives them, "" where it does not;
+    ``words`` is None for what was stored before they were counted.
+    """
 
     scope: Scope
     id: int
@@ -92,6 +99,9 @@ class Article:
     content_hash: str
     characters: int
     added_at: datetime
+    words: int | None = None
+    author: str = ""
+    published: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +166,27 @@ class Kind(StrEnum):
     NONE = "none"
 
 
+class Fact(StrEnum):
+    """What can be asked of an article as an object."""
+
+    TITLE = "title"
+    AUTHOR = "author"
+    PUBLISHED = "published"
+    SOURCE = "source"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """An article as an object; ``author`` and ``published`` are "" where it does not tell."""
+
+    title: str
+    source: str
+    words: int | None
+    author: str = ""
+    published: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """An earlier question of the same conversation and what was answered."""
@@ -171,7 +202,9 @@ class Answer:
     ``text``, ``start`` and ``end`` are the answer and its place in the article of the
     first quote, and are None when the article does not say. ``confidence`` is the
     calibrated probability (0..1) that the quote answers the question; it stays when
-    the bot declines. ``passages`` are the nearest ones, best first.
+    the bot declines. ``passages`` are the nearest ones, best first. For ABOUT, ``fact`` is
+    what was asked of the articles in ``about``, and ``text`` its bare value, None where
+    none of them tells.
     """
 
     question: str
@@ -184,6 +217,8 @@ class Answer:
     end: int | None = None
     quotes: tuple[Quote, ...] = ()
     passages: tuple[Hit, ...] = ()
+    fact: Fact | None = None
+    about: tuple[About, ...] = ()
 
     @property
     def answered(self) -> bool:

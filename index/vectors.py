@@ -64,8 +64,12 @@ class VectorIndex:
         """The scores of given rows, shape (len(rows),)."""
         if not len(rows):
             return np.empty(0, np.float32)
-        vectors: Vectors = self._index.reconstruct_batch(rows)
-        return vectors @ query.astype(np.float32)
+        return self.vectors(rows) @ query.astype(np.float32)
+
+    def vectors(self, rows: Rows) -> Vectors:
+        """The vectors of given rows, shape (len(rows), dimension)."""
+        found: Vectors = self._index.reconstruct_batch(rows)
+        return found
 
     def save(self, path: Path) -> None:
         path.write_bytes(faiss.serialize_index(self._index).tobytes())

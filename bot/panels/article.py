@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePath, PureWindowsPath
 from typing import Any, Protocol, Self, cast
-from urllib.parse import urlsplit
 
 from discord import ui
 from discord.utils import format_dt
 
-from bot.card import FRIENDLY, NAME_CHARS, TITLE_CHARS, card, facts, row, rule, small
+from bot.card import FRIENDLY, TITLE_CHARS, card, facts, row, rule, small
 from bot.errors import Gone
 from bot.i18n import say
 from bot.markdown import fit
 from bot.panels.titles import newest_titles
 from bot.places import scope_of_press
 from bot.pressing import LastingItem, Press
-from bot.starters import BUNDLED
+from bot.source import address, source_words
 from index import Article, Scope
 
-CONFIGURED = "configured:"
 CHARACTERS_A_MINUTE = 1_200
 MOST_LISTED = 20
-LONGEST_URL = 512
 
 
 class Asks(Protocol):
@@ -52,7 +48,7 @@ def article_panel(locale: object, about: About) -> ui.LayoutView:
     revised = article.version > 1
     return card(
         f"## {fit(article.title, TITLE_CHARS)}",
-        say(locale, "article.source", source=_source(locale, article.source)),
+        say(locale, "article.source", source=source_words(locale, article.source)),
         small(
             say(
                 locale,
@@ -69,31 +65,8 @@ def article_panel(locale: object, about: About) -> ui.LayoutView:
     )
 
 
-def _source(locale: object, source: str) -> str:
-    """Where it is from, without the folders of the bot's machine."""
-    if source == BUNDLED:
-        return say(locale, "article.source.bundled")
-    if source.startswith("upload:"):
-        return say(locale, "article.source.upload")
-    if url := _url(source):
-        return fit(urlsplit(url).hostname or url, NAME_CHARS)
-    name = source.removeprefix(CONFIGURED)
-    windows = "\\" in name and "/" not in name
-    path = PureWindowsPath(name) if windows else PurePath(name)
-    return fit(path.name, NAME_CHARS)
-
-
-def _url(source: str) -> str | None:
-    try:
-        parts = urlsplit(source)
-    except ValueError:
-        return None
-    is_web = parts.scheme in {"http", "https"} and parts.hostname
-    return source if is_web and len(source) <= LONGEST_URL and " " not in source else None
-
-
 def _open(locale: object, source: str) -> list[ui.Item[Any]]:
-    url = _url(source)
+    url = address(source)
     return [row(ui.Button(url=url, label=say(locale, "article.open")))] if url else []
 
 

@@ -34,7 +34,7 @@ def rows(
     """The buttons for an answer; none where it could not be recorded."""
     if record is None:
         return []
-    said = record.answer.answered
+    said = bool(record.answer.quotes)
     look: list[AnswerButton] = [More(record.id, locale=locale, nearest=not said)]
     if said:
         look.append(Context(record.id, locale=locale))

@@ -26,6 +26,7 @@ from pathlib import Path
 from index.errors import SourceError
 from index.sources import markdown, webpage
 from index.sources.blocks import Rendered, Span
+from index.sources.byline import byline
 from index.sources.decoding import (
     SUPPORTED,
     decode,
@@ -79,19 +80,25 @@ def read(
     refuse_binary(data, name)
     raw = decode(data, charset, name, is_html=kind == HTML)
     refuse_unusable(raw, name)
-    found, text, headings = _render(raw, kind, name)
+    rendered = _render(raw, kind, name)
+    text = rendered.text
     if not any(char.isalnum() for char in text):
         raise SourceError(
             f"{name} has no words to quote once it is read as {kind}. If it is a page that a"
             " browser builds by script, copy its text into a .txt file and add that."
         )
-    named = _clean_title(title) or _clean_title(found) or (path and _clean_title(path.stem))
+    named = (
+        _clean_title(title) or _clean_title(rendered.title) or (path and _clean_title(path.stem))
+    )
+    author, published = byline(text) if kind != HTML else ("", "")
     return Document(
         title=named or "Untitled",
         text=text,
         source=str(path) if path else _upload_name(data, title),
         media_type=kind,
-        headings=headings,
+        headings=rendered.headings,
+        author=_clean_title(rendered.author or author),
+        published=_clean_title(rendered.published or published),
     )
 
 
@@ -226,7 +233,7 @@ def _clean_title(title: str | None) -> str:
 def _plain(text: str) -> Rendered:
     """Plain text as it is; its first line is the title, and a heading, if it looks like one."""
     span = _title_line(text)
-    return (text[span[0] : span[1]], text, (span,)) if span else ("", text, ())
+    return Rendered(text[span[0] : span[1]], text, (span,)) if span else Rendered("", text, ())
 
 
 def _title_line(text: str) -> Span | None:

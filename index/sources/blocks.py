@@ -6,10 +6,19 @@ Blocks stand apart by a blank line, list items and table rows by a line end.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Span = tuple[int, int]
-Rendered = tuple[str, str, tuple[Span, ...]]
-"""Title ("" if there is none), text, and the spans of its headings."""
+
+
+class Rendered(NamedTuple):
+    """A source as read: ``headings`` are spans in ``text``; "" is what it does not tell."""
+
+    title: str
+    text: str
+    headings: tuple[Span, ...]
+    author: str = ""
+    published: str = ""
 
 
 @dataclass(frozen=True, slots=True)

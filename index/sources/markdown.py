@@ -23,7 +23,7 @@ def render(raw: str) -> Rendered:
     """Title, text and headings of Markdown. Tags are stripped if HTML knows them."""
     raw = raw.replace("\r\n", "\n").replace("\r", "\n")
     front = _FRONT_MATTER.match(raw)
-    title = re.search(r"^title:[ \t]*(.+)$", front["fields"], re.MULTILINE) if front else None
+    fields = front["fields"] if front else ""
     body = raw[front.end() :] if front else raw
     # Beyond its own limit the parser drops text without a word; Python's raises an error.
     parser = MarkdownIt("commonmark", {"maxNesting": 1_000_000}).enable(["table", "strikethrough"])
@@ -31,8 +31,19 @@ def render(raw: str) -> Rendered:
     for token in parser.parse(body):
         _write_markdown(writer, token)
     text, headings = writer.finish()
-    named = title[1].strip().strip("\"'") if title else first_heading(text, headings)
-    return named, text, headings
+    return Rendered(
+        _field(fields, "title") or first_heading(text, headings),
+        text,
+        headings,
+        author=_field(fields, "authors?"),
+        published=_field(fields, "(?:date|published)"),
+    )
+
+
+def _field(fields: str, name: str) -> str:
+    """A field of the front matter on one line; lists and blocks of YAML are left alone."""
+    found = re.search(rf"^{name}:[ \t]*([^\s\[{{|>#].*)$", fields, re.MULTILINE)
+    return found[1].strip().strip("\"'") if found else ""
 
 
 def _write_markdown(writer: Writer, token: Any) -> None:

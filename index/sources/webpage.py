@@ -20,17 +20,36 @@ def render(raw: str) -> Rendered:
     """Title, text and headings of the article on a page."""
     # Imported here, since only HTML needs them and they take a while to load.
     from trafilatura import bare_extraction  # noqa: PLC0415
-    from trafilatura.metadata import extract_title  # noqa: PLC0415
+    from trafilatura.metadata import extract_metadata, extract_title  # noqa: PLC0415
 
     # It logs what it cannot extract; here that becomes an error with words of ours.
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
     tree = _parse_html(raw)
     title = str(tree.xpath("string(//meta[@property='og:title']/@content)")) or extract_title(tree)
+    author = extract_metadata(tree, extensive=False).author or ""
+    published = _published(tree)
     found: Any = None
     if not _is_bare(tree):
         found = bare_extraction(tree, include_comments=False, include_tables=True)
     text, headings = _write_html(found.body if found else tree.find("body"))
-    return title or first_heading(text, headings), text, headings
+    return Rendered(title or first_heading(text, headings), text, headings, author, published)
+
+
+def _published(tree: HtmlElement) -> str:
+    """The date that a page declares, as YYYY-MM-DD; "" where it would have to be guessed."""
+    declared = tree.xpath(
+        "//meta[@property='article:published_time' or @itemprop='datePublished' or @name='date'"
+        " or @name='pubdate' or @name='publish-date' or @name='dc.date' or @name='DC.date.issued'"
+        " or @name='dcterms.created']/@content"
+        " | //time[@pubdate or @itemprop='datePublished']/@datetime"
+        " | (//article//time | //header//time)[1]/@datetime"
+    )
+    declared += re.findall(r'"datePublished"\s*:\s*"([^"]+)"', "".join(_scripts(tree)))
+    return next((d[:10] for d in map(str, declared) if re.match(r"\d{4}-\d\d-\d\d", d)), "")
+
+
+def _scripts(tree: HtmlElement) -> list[str]:
+    return [str(text) for text in tree.xpath("//script[@type='application/ld+json']/text()")]
 
 
 def _is_bare(tree: HtmlElement) -> bool:

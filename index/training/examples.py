@@ -2,8 +2,8 @@
 
 A group is one question with the passages that are read for it. In an answerable one
 the first passage holds the answer; the others are those that BM25 finds in the same
-article without it. Unanswerable ones come from the data, from rules that put another
-name or number in the place of one in the question, and from other articles.
+article without it. Unanswerable ones come from the data, from the rules in
+``near_misses``, from an article without the paragraph that answers, and from other articles.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import json
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from index.lexical import LexicalIndex, tokens
+from index.training.near_misses import Pools, opposed, swapped, without_sentences
 
 PASSAGE_CHARS = (220, 620)
-
-_NAME = re.compile(r"(?<!^)\b[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
-_NUMBER = re.compile(r"\b\d[\d,.]*\b")
+SHORTEST_REST = 120
+"""Characters that a passage must keep when the answer's sentence is taken out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,21 @@ class Question:
     paragraph: int
     answers: tuple[tuple[int, str], ...]
 
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        return tuple((at, at + len(text)) for at, text in self.answers)
+
+    @property
+    def golds(self) -> tuple[str, ...]:
+        return tuple(text.casefold() for _, text in self.answers)
+
 
 @dataclass(frozen=True, slots=True)
 class Article:
     contexts: tuple[str, ...]
     questions: tuple[Question, ...]
     words: LexicalIndex
-    names: tuple[str, ...]
-    numbers: tuple[str, ...]
+    pools: Pools
 
 
 def read(path: Path) -> list[Article]:
@@ -78,77 +85,131 @@ def _article(raw: dict[str, Any]) -> Article:
         for number, p in enumerate(raw["paragraphs"])
         for q in p["qas"]
     )
-    whole = "\n".join(contexts)
-    return Article(
-        contexts,
-        questions,
-        LexicalIndex.build([tokens(c) for c in contexts]),
-        tuple(sorted(set(_NAME.findall(whole)))),
-        tuple(sorted(set(_NUMBER.findall(whole)))),
-    )
+    words = LexicalIndex.build([tokens(c) for c in contexts])
+    return Article(contexts, questions, words, Pools.of("\n".join(contexts)))
 
 
-def groups(articles: Sequence[Article], chance: random.Random, *, hard: bool) -> Iterator[Group]:
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How often each sort of unanswerable group is made of an answerable question (0..1).
+
+    ``swapped``: another name, number or thing in the question; ``opposed``: its sense turned
+    round; ``removed``: the answer's sentence taken out of the passage; ``left_out``: only what
+    retrieval brings beside the answer's paragraph; ``far``: passages of another article.
+    ``own`` is the share of the questions themselves, ``negatives`` that of a (second)
+    negative beside them. ``again``: how often the unanswerable ones of the data are repeated.
+    """
+
+    own: float
+    negatives: float
+    swapped: float
+    far: float
+    opposed: float = 0.0
+    removed: float = 0.0
+    left_out: float = 0.0
+    again: int = 0
+
+
+FIRST = {
+    True: Mix(own=1.0, negatives=0.4, swapped=0.22, far=0.03),
+    False: Mix(own=0.6, negatives=0.3, swapped=0.06, far=0.03),
+}
+SECOND = {
+    True: Mix(1.0, 0.4, swapped=0.28, far=0.03, opposed=0.15, removed=0.15, left_out=0.12, again=1),
+    False: Mix(0.6, 0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
+}
+"""For articles asked as a whole (True), and for single passages."""
+
+
+def groups(
+    articles: Sequence[Article], chance: random.Random, mix: Mix, *, hard: bool
+) -> Iterator[Group]:
     """One group for each question, and the unanswerable ones made by rule.
 
     ``hard``: with negatives from the same article; else the passage alone, mostly.
     """
     for article in articles:
         for question in article.questions:
-            count = 1 + (chance.random() < 0.4) if hard else int(chance.random() < 0.3)
-            if not hard and chance.random() < 0.4:
+            if chance.random() >= mix.own:
                 continue
-            group = _group(article, question, count, chance)
-            yield replace(group, question=_roughened(group.question, chance))
-            if not question.answers:
-                continue
-            if chance.random() < (0.22 if hard else 0.06):
-                near = _near_miss(article, question, chance)
-                if near is not None:
-                    yield near
-            if chance.random() < 0.03:
-                other = chance.choice(articles)
-                if other is not article:
-                    far = tuple(
-                        Passage(_cut(chance.choice(other.contexts), (), chance)[0])
-                        for _ in range(1 + hard)
-                    )
-                    yield Group(_roughened(question.text, chance), far)
+            for _ in range(1 if question.answers else 1 + mix.again):
+                count = int(hard) + (chance.random() < mix.negatives)
+                yield _group(article, question, count, chance)
+            if question.answers:
+                yield from _unanswerable(articles, article, question, mix, chance, hard=hard)
+
+
+def _unanswerable(
+    articles: Sequence[Article],
+    article: Article,
+    question: Question,
+    mix: Mix,
+    chance: random.Random,
+    *,
+    hard: bool,
+) -> Iterator[Group]:
+    context = article.contexts[question.paragraph]
+    near = []
+    if chance.random() < mix.swapped:
+        near.append((swapped(question.text, context, article.pools, chance), context))
+    if chance.random() < mix.opposed:
+        near.append((opposed(question.text, context, chance), context))
+    if chance.random() < mix.removed:
+        rest = without_sentences(context, question.spans)
+        near.append((question.text, rest if _is_silent(rest, question) else None))
+    for text, passage in near:
+        if text is not None and passage is not None:
+            cut = Passage(_cut(passage, (), chance, around=question.spans)[0])
+            yield Group(_roughened(text, chance), (cut,))
+    if chance.random() < mix.left_out and (found := _found(article, question, 2, chance)):
+        yield Group(_roughened(question.text, chance), tuple(found))
+    if chance.random() < mix.far and (other := chance.choice(articles)) is not article:
+        far = tuple(
+            Passage(_cut(chance.choice(other.contexts), (), chance)[0]) for _ in range(1 + hard)
+        )
+        yield Group(_roughened(question.text, chance), far)
+
+
+def _is_silent(text: str, question: Question) -> bool:
+    return len(text) >= SHORTEST_REST and not any(g in text.casefold() for g in question.golds)
 
 
 def _group(article: Article, question: Question, negatives: int, chance: random.Random) -> Group:
-    context = article.contexts[question.paragraph]
-    spans = tuple(sorted((at, at + len(text)) for at, text in question.answers))
-    text, inside = _cut(context, spans, chance)
-    own = Passage(text, inside)
-    golds = [text.casefold() for _, text in question.answers]
-    others = _found(article, question, negatives, golds, chance)
-    return Group(question.text, (own, *others))
+    text, inside = _cut(article.contexts[question.paragraph], question.spans, chance)
+    others = _found(article, question, negatives, chance)
+    return Group(_roughened(question.text, chance), (Passage(text, inside), *others))
 
 
 def _found(
-    article: Article,
-    question: Question,
-    count: int,
-    golds: Sequence[str],
-    chance: random.Random,
+    article: Article, question: Question, count: int, chance: random.Random
 ) -> list[Passage]:
+    """Passages that BM25 brings from elsewhere in the article, and that hold no gold answer."""
     scores = article.words.scores(tokens(question.text))
     order = [int(i) for i in np.argsort(-scores)[:8] if int(i) != question.paragraph]
-    free = [i for i in order if not any(g in article.contexts[i].casefold() for g in golds)]
+    free = [
+        i for i in order if not any(g in article.contexts[i].casefold() for g in question.golds)
+    ]
     # Mostly the best, at times one further down.
     chosen = free[:count] if chance.random() < 0.7 else chance.sample(free, min(count, len(free)))
     return [Passage(_cut(article.contexts[i], (), chance)[0]) for i in chosen]
 
 
 def _cut(
-    context: str, spans: Sequence[tuple[int, int]], chance: random.Random
+    context: str,
+    spans: Sequence[tuple[int, int]],
+    chance: random.Random,
+    *,
+    around: Sequence[tuple[int, int]] = (),
 ) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """A run of whole words of the context, of a length drawn by chance, around the answer."""
+    """A run of whole words of the context, of a length drawn by chance, around the answer.
+
+    ``around`` says where, when there is no answer to stay near.
+    """
     size = chance.randint(*PASSAGE_CHARS)
     begin, end = 0, len(context)
     if len(context) > size * 1.15:
-        anchor = chance.choice(spans) if spans else (chance.randint(0, len(context) - size),) * 2
+        places = [(a, b) for a, b in spans or around if b <= len(context)]
+        anchor = chance.choice(places or [(chance.randint(0, len(context) - size),) * 2])
         room = max(0, size - (anchor[1] - anchor[0]))
         begin = max(0, min(anchor[0] - chance.randint(0, room), len(context) - size))
         end = min(len(context), max(begin + size, anchor[1]))
@@ -171,23 +232,6 @@ def _sentence_start(text: str, at: int, limit: int) -> int:
 def _word_end(text: str, at: int) -> int:
     space = text.find(" ", at)
     return len(text) if space < 0 else space
-
-
-def _near_miss(article: Article, question: Question, chance: random.Random) -> Group | None:
-    """The same passage, asked about another name or number that it does not hold."""
-    context = article.contexts[question.paragraph]
-    for pattern, pool in ((_NUMBER, article.numbers), (_NAME, article.names)):
-        found = [m for m in pattern.finditer(question.text) if m[0] in context]
-        fits = [x for x in pool if x not in context and x not in question.text]
-        if found and fits:
-            match = chance.choice(found)
-            text = (
-                question.text[: match.start()] + chance.choice(fits) + question.text[match.end() :]
-            )
-            spans = tuple((at, at + len(a)) for at, a in question.answers)
-            passage = Passage(_cut(context, spans, chance)[0])
-            return Group(_roughened(text, chance), (passage,))
-    return None
 
 
 def _roughened(question: str, chance: random.Random) -> str:

@@ -34,7 +34,7 @@ TEXT = b"The king has a ship. The queen has gold.\n\nA storm came to the island.
 
 def test_the_answer_is_the_best_sentence_and_says_where_it_stands(engine: Engine) -> None:
     engine.add(LOCAL, TEXT, title="A tale")
-    answer = engine.ask(LOCAL, "Was there a storm?", threshold=0)
+    answer = engine.ask(LOCAL, "What storm was there?", threshold=0)
     quote = answer.quote
     assert quote is not None
     assert (answer.kind, answer.text) == (Kind.SPAN, "A storm came to the island.")

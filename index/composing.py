@@ -1,0 +1,92 @@
+"""How far an answer goes on: the sentence that answers, or some that belong to it. Pure.
+
+Why and how need more than a phrase, and things that are listed stand in several sentences
+or in the items of a list. Only what stands right beside the answer is added.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from index.intent import Wish
+
+MOST_SENTENCES = 3
+MOST_ITEMS = 8
+MOST_CHARS = 1_200
+REACH = 12
+"""Sentences on either side that are looked at."""
+
+_GOES_ON = re.compile(
+    r"(?:this|that|these|those|it|they|he|she|because|therefore|thus|hence|so|then|also|after|before"
+    r"|first|second|third|next|finally|afterwards?|once|when|if|otherwise|instead|since|as a result"
+    r"|consequently|for (?:example|instance)|in (?:turn|addition|this way|that case)|by (?:doing|then)"
+    r"|without|such|only then|another|to do (?:this|that|so)|and|but|or)\b",
+    re.IGNORECASE,
+)
+_LISTS_ON = re.compile(
+    r"(?:(?:the|an)?other|others|another|also|second|secondly|third|thirdly|finally|lastly|last|next"
+    r"|besides|in addition|further|furthermore|moreover|then|and|as well|the (?:second|third|last|next)"
+    r"|one|two|some)\b|.{0,60}\b(?:also|too|as well)\b",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(r"\s*(?:[•◦▪●*+\u2013\u2014-]|\(?\d{1,3}[.)])\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A sentence near the answer. ``item``: it is of an item of a list."""
+
+    text: str
+    paragraph: int
+    item: bool
+
+
+def belonging(wish: Wish, sentences: Sequence[Beside], chosen: int) -> range:
+    """Which of neighbouring sentences make the answer together; ``chosen`` is among them."""
+    own = sentences[chosen]
+    if wish not in {Wish.LIST, Wish.REASON}:
+        return range(chosen, chosen + 1)
+    leads_in = own.text.rstrip().endswith(":")
+    if wish is Wish.LIST and own.item:
+        return _list_around(sentences, chosen)
+    if own.item or leads_in:  # the steps of a procedure, or what the colon promises
+        most = MOST_ITEMS if wish is Wish.LIST else MOST_SENTENCES
+        return _until(sentences, chosen, lambda one: one.item, most + leads_in)
+    follows = _GOES_ON if wish is Wish.REASON else _LISTS_ON
+    return _until(
+        sentences,
+        chosen,
+        lambda one: one.paragraph == own.paragraph and bool(follows.match(one.text)),
+        MOST_SENTENCES,
+    )
+
+
+def is_item(text: str, start: int) -> bool:
+    """Whether what begins at ``start`` is of an item of a list: its line begins with a bullet."""
+    line = text.rfind("\n", 0, start) + 1
+    return bool(_ITEM.match(text, line))
+
+
+def _list_around(sentences: Sequence[Beside], chosen: int) -> range:
+    first = last = chosen
+    while first > 0 and sentences[first - 1].item:
+        first -= 1
+    while last + 1 < len(sentences) and sentences[last + 1].item:
+        last += 1
+    if last + 1 - first > MOST_ITEMS:  # of a long list, what begins with the answer
+        first = min(chosen, last + 1 - MOST_ITEMS)
+    return _until(sentences, first, lambda one: one.item, MOST_ITEMS)
+
+
+def _until(
+    sentences: Sequence[Beside], first: int, goes_on: Callable[[Beside], bool], most: int
+) -> range:
+    last, used = first, len(sentences[first].text)
+    for i in range(first + 1, min(len(sentences), first + most)):
+        used += len(sentences[i].text)
+        if used > MOST_CHARS or not goes_on(sentences[i]):
+            break
+        last = i
+    return range(first, last + 1)

@@ -1,0 +1,40 @@
+"""Who wrote a text and when, where its first lines say so in so many words."""
+
+from __future__ import annotations
+
+import re
+
+_LINES = 12
+_NAME = r"[^\W\d_][\w.'\u2019-]*(?: (?:(?:de|van|von|der|den|la|le|al|bin|da|di|and|&) )*[A-Z][\w.'\u2019-]*){1,5}"
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
+    r"|Sep(?:t(?:ember)?)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
+)
+_DATE = (
+    rf"(?:\d{{4}}-\d\d-\d\d|\d{{1,2}}(?:st|nd|rd|th)? {_MONTH},? \d{{4}}"
+    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|{_MONTH} \d{{4}})"
+)
+_DAY = r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day,? )?"
+_BYLINE = re.compile(
+    rf"(?:(?i:by|written by|author:|authors:|text:)) (?P<author>{_NAME})"
+    rf"(?:\s*[,|·\u2013\u2014-]\s*{_DAY}(?P<published>{_DATE}))?\.?"
+)
+_DATELINE = re.compile(
+    rf"(?:(?i:published|posted|first published|date)(?i: on)?:? )?{_DAY}(?P<published>{_DATE})\.?"
+)
+
+
+def byline(text: str) -> tuple[str, str]:
+    """Author and date as they are written; "" for what is not there.
+
+    Only a line that is nothing but a byline counts: "By then she had left" is a sentence.
+    """
+    author = published = ""
+    for line in text[:4000].split("\n")[:_LINES]:
+        bare = line.strip().strip("*_")
+        if match := _BYLINE.fullmatch(bare):
+            author = author or match["author"]
+            published = published or match["published"] or ""
+        elif match := _DATELINE.fullmatch(bare):
+            published = published or match["published"]
+    return author, published

@@ -1,0 +1,149 @@
+"""One run of the training: batches in, checkpoints out; and the mean of several runs."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import AutoTokenizer
+
+from index.reader.model import SpanModel
+from index.training.batches import encode, loss_of
+from index.training.examples import Group, Mix, groups, read
+from index.weights import packaged_model
+
+AVERAGED = 3
+"""Checkpoints of each run whose mean is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training: where it begins, what it reads, how long it goes on and how fast.
+
+    ``rate`` is the highest learning rate, ``sequences`` counts the passages of a step.
+    """
+
+    out: Path
+    begin: Path | None
+    hard: tuple[Path, ...]
+    easy: tuple[Path, ...]
+    mixes: dict[bool, Mix]
+    seed: int
+    steps: int
+    rate: float
+    every: int
+    epochs: int = 2
+    sequences: int = 32
+    threads: int = 1
+
+
+def train(run: Run) -> None:
+    torch.set_num_threads(run.threads)
+    torch.manual_seed(run.seed)
+    run.out.mkdir(parents=True, exist_ok=True)
+    folder = packaged_model()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = SpanModel.from_embedding(folder, attention="eager")
+    if run.begin is not None:
+        model.load(run.begin)
+    batches = plan(run)
+    optimizer = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad], lr=run.rate, weight_decay=0.01
+    )
+    total = min(len(batches), run.steps)
+    schedule = LambdaLR(
+        optimizer, lambda step: min((step + 1) / (0.06 * total), max(0.0, 1 - step / total))
+    )
+    done = resume(run.out, model, optimizer, schedule)
+    model.train()
+    began, running = time.time(), 0.0
+    for step in range(done, total):
+        batch = encode(tokenizer, batches[step])
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            start, end = model(batch.inputs)
+        loss = loss_of(start.float(), end.float(), batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        running = 0.98 * running + 0.02 * loss.item() if running else loss.item()
+        if step % 50 == 0:
+            speed = (step - done + 1) / (time.time() - began)
+            left = (total - step) / speed / 60
+            print(
+                f"{run.out.name} {step}/{total} loss {running:.3f}"
+                f" {speed:.2f} steps/s, {left:.0f} min left",
+                flush=True,
+            )
+        if (step + 1) % run.every == 0 or step == total - 1:
+            save(run.out, step + 1, model, optimizer, schedule)
+
+
+def plan(run: Run) -> list[list[Group]]:
+    """All steps of the training: groups of like length together, in random order."""
+    chance = random.Random(run.seed)  # noqa: S311 - repeatable, and no secret
+    hard = [article for path in run.hard for article in read(path)]
+    easy = [article for path in run.easy for article in read(path)]
+    batches: list[list[Group]] = []
+    for _ in range(run.epochs):
+        found = [
+            *groups(hard, chance, run.mixes[True], hard=True),
+            *groups(easy, chance, run.mixes[False], hard=False),
+        ]
+        chance.shuffle(found)
+        for begin in range(0, len(found), 2000):
+            window = sorted(found[begin : begin + 2000], key=_length)
+            part: list[list[Group]] = [[]]
+            for group in window:
+                if sum(len(g.passages) for g in part[-1]) >= run.sequences:
+                    part.append([])
+                part[-1].append(group)
+            chance.shuffle(part)
+            batches += part
+    return batches
+
+
+def _length(group: Group) -> int:
+    return max(len(passage.text) for passage in group.passages)
+
+
+def save(out: Path, step: int, model: SpanModel, optimizer: Optimizer, schedule: LambdaLR) -> None:
+    state = {
+        "step": step,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": schedule.state_dict(),
+    }
+    torch.save(state, out / "last.new")
+    (out / "last.new").replace(out / "last.pt")
+    torch.save(
+        {k: v.half() for k, v in model.state_dict().items() if "embeddings" not in k},
+        out / f"weights-{step:06}.pt",
+    )
+
+
+def merge(runs: Sequence[Path], out: Path) -> None:
+    """The mean of each run's last checkpoints (Izmailov et al. 2018), written as shipped."""
+    paths = [path for run in runs for path in sorted(run.glob("weights-*.pt"))[-AVERAGED:]]
+    states = [torch.load(path, weights_only=True) for path in paths]
+    mean = {name: sum(s[name].float() for s in states) / len(states) for name in states[0]}
+    model = SpanModel.from_embedding(packaged_model())
+    model.load_state_dict(mean, strict=False)
+    model.save(out)
+
+
+def resume(out: Path, model: SpanModel, optimizer: Optimizer, schedule: LambdaLR) -> int:
+    if not (out / "last.pt").exists():
+        return 0
+    state = torch.load(out / "last.pt", weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    schedule.load_state_dict(state["schedule"])
+    return int(state["step"])
