@@ -45,7 +45,7 @@ from index.types import (
 
 if TYPE_CHECKING:
     from index.engine import Engine
-    from index.evaluation import Evaluation, evaluate, plot
+    from index.evaluation import Evaluation, ablate, evaluate, plot
     from index.journal import Journal, Kept, Preferences, Record, Tally
 
 _LAZY = {
@@ -56,6 +56,7 @@ _LAZY = {
     "Preferences": "index.journal",
     "Record": "index.journal",
     "Tally": "index.journal",
+    "ablate": "index.evaluation",
     "evaluate": "index.evaluation",
     "plot": "index.evaluation",
 }
@@ -98,6 +99,7 @@ __all__ = [
     "TryAgain",
     "Turn",
     "VerifyReport",
+    "ablate",
     "evaluate",
     "plot",
 ]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from index.composing import REACH, Beside, belonging, is_item
+from index.composing import MOST_SENTENCES, REACH, Beside, belonging, is_item
 from index.confidence import Signals, confidence
 from index.errors import GenerationError
 from index.generation import Generation, IndexedArticle, Searched
 from index.intent import Wish
 from index.lexical import tokens
-from index.ranking import Place, fuse, merge_neighbours, within_budget
+from index.ranking import WEIGHTS, Place, fuse, merge_neighbours, within_budget
 from index.reader import Candidate, Reader, ReadingPassage, Span
 from index.summarising import summary
 from index.types import Hit, Passage, Quote, Scope
@@ -33,6 +33,8 @@ BLOCK_CHARS = (220, 600)
 """A block that is read is filled from beside its paragraph up to the first, from within it
 up to the second; those the reader was trained on were of like size."""
 _WINDOWS_FOR_COVERAGE = 5
+LIKE_HEADING = 0.6
+"""The cosine from which a heading says what a question asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Found:
     rows: npt.NDArray[np.int64]
     terms: Mapping[str, Scores]
     scores: Scores
+    query: Scores
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -92,13 +95,20 @@ class Reading:
     quotes: tuple[Quote, ...]
     signals: Signals
     runs: tuple[Run, ...]
+    announced: float = 0.0
+    """The cosine of the heading that announces the list which was taken instead."""
 
     @property
     def confidence(self) -> float:
-        return confidence(self.signals)
+        return max(confidence(self.signals), self.announced)
 
 
-def find(searched: Sequence[Searched], query: Scores, words: Sequence[str]) -> Found:
+def find(
+    searched: Sequence[Searched],
+    query: Scores,
+    words: Sequence[str],
+    weights: Mapping[str, float] = WEIGHTS,
+) -> Found:
     """Gather candidates from every index and fuse their scores on one scale."""
     parts = [s.generation.candidates(query, words, CANDIDATES, s.live) for s in searched]
     terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in parts[0].terms}
@@ -107,7 +117,8 @@ def find(searched: Sequence[Searched], query: Scores, words: Sequence[str]) -> F
         generation_of=np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts]),
         rows=np.concatenate([part.rows for part in parts]),
         terms=terms,
-        scores=fuse(terms),
+        scores=fuse(terms, weights),
+        query=query,
     )
 
 
@@ -148,6 +159,7 @@ def read(
     words: Sequence[str],
     reader: Reader,
     text_of: TextOf,
+    *,
     wish: Wish = Wish.FACT,
 ) -> Reading:
     """Let the reader answer from the best blocks, and quote the sentence its answer stands in.
@@ -166,7 +178,39 @@ def read(
         for beside in _belonging(generation, row, wish, text_of)
     )
     signals = _signals(found, chosen, quote, span, words, text_of)
-    return Reading(start, end, quote, quotes, signals, passages(found, text_of))
+    reading = Reading(start, end, quote, quotes, signals, passages(found, text_of))
+    if wish is Wish.LIST and len(quotes) < MOST_SENTENCES:
+        return _with_announced_list(found, reading, text_of)
+    return reading
+
+
+def _with_announced_list(found: Found, reading: Reading, text_of: TextOf) -> Reading:
+    """The list below a heading that says what was asked for, where there is one.
+
+    No single item says so itself: "Known bugs" stands above them.
+    """
+    best = reading
+    candidates = set(zip(found.generation_of.tolist(), found.rows.tolist(), strict=True))
+    for number, generation in enumerate(found.generations):
+        vectors, sentences = generation.parts.sentence_vectors, generation.parts.sentences
+        headings = np.flatnonzero(sentences["heading"]).astype(np.int64)
+        cosines = vectors.scores(found.query, headings)
+        for heading, cosine in zip(headings.tolist(), cosines.tolist(), strict=True):
+            first = heading + 1
+            if cosine < max(LIKE_HEADING, best.announced) or (number, first) not in candidates:
+                continue
+            rows = _belonging(generation, first, Wish.LIST, text_of)
+            if len(rows) > 1:
+                quotes = tuple(quoted(generation, row, text_of) for row in rows)
+                best = replace(
+                    reading,
+                    start=quotes[0].start,
+                    end=quotes[-1].end,
+                    quote=quotes[0],
+                    quotes=quotes,
+                    announced=cosine,
+                )
+    return best
 
 
 def summarised(generation: Generation, article: int, text_of: TextOf, most: int) -> list[Quote]:
@@ -180,7 +224,10 @@ def summarised(generation: Generation, article: int, text_of: TextOf, most: int)
     text = text_of(generation.scope, of.id, of.version)
     texts = [_exact(text, int(sentences[row]["start"]), int(sentences[row]["end"])) for row in rows]
     vectors = generation.parts.sentence_vectors.vectors(rows)
-    return [quoted(generation, int(rows[i]), text_of) for i in summary(texts, vectors, most)]
+    paragraphs = sentences["paragraph"][rows].tolist()
+    return [
+        quoted(generation, int(rows[i]), text_of) for i in summary(texts, vectors, paragraphs, most)
+    ]
 
 
 def _belonging(generation: Generation, row: int, wish: Wish, text_of: TextOf) -> range:

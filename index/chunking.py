@@ -32,6 +32,7 @@ _BLANK_LINE = re.compile(r"(?>\r\n|[\n\r\u2028])[^\S\n\r]*[\n\r\u2028]\s*|\u2029
 _LINE = re.compile(r"[^\n\r\u2028]+")
 _BULLET = re.compile(r"\s*(?:[•◦‣▪●○·*+\-\u2013\u2014]\s+)?")
 _LIST_ITEM = re.compile(r"\s*(?:[•◦‣▪●○·*+\-\u2013\u2014]|\(?\d{1,3}[.)])\s")
+_NUMBER = re.compile(r"\s*\(?\d{1,3}[.)]\s*")
 _SENTENCE_ENDS = ".!?:)\"'\u2019\u201d"
 _SPACE = re.compile(r"[^\S\n\r]")
 _SENTENCE = re.compile(r"(?s).+?(?:[.!?][\"')\u2019\u201d]*\s+|$)")
@@ -139,7 +140,14 @@ def _segment(paragraph: str) -> list[str]:
             raise
         pieces = []
     if sum(map(len, pieces)) != len(paragraph):
-        return _SENTENCE.findall(paragraph)
+        pieces = _SENTENCE.findall(paragraph)
+    return _with_numbers(pieces)
+
+
+def _with_numbers(pieces: list[str]) -> list[str]:
+    """The number of a list's item belongs to its first sentence: "1." says nothing alone."""
+    if len(pieces) > 1 and _NUMBER.fullmatch(pieces[0]):
+        return [pieces[0] + pieces[1], *pieces[2:]]
     return pieces
 
 

@@ -19,15 +19,18 @@ REACH = 12
 """Sentences on either side that are looked at."""
 
 _GOES_ON = re.compile(
-    r"(?:this|that|these|those|it|they|he|she|because|therefore|thus|hence|so|then|also|after|before"
-    r"|first|second|third|next|finally|afterwards?|once|when|if|otherwise|instead|since|as a result"
-    r"|consequently|for (?:example|instance)|in (?:turn|addition|this way|that case)|by (?:doing|then)"
+    r"(?:this|that|these|those|it|they|he|she|because|therefore|thus|hence|so|then|also|after"
+    r"|before|first|second|third|next|finally|afterwards?|once|when|if"
+    r"|otherwise|instead|since|as a result"
+    r"|consequently|for (?:example|instance)|in (?:turn|addition|this way|that case)"
+    r"|by (?:doing|then)"
     r"|without|such|only then|another|to do (?:this|that|so)|and|but|or)\b",
     re.IGNORECASE,
 )
 _LISTS_ON = re.compile(
     r"(?:(?:the|an)?other|others|another|also|second|secondly|third|thirdly|finally|lastly|last|next"
-    r"|besides|in addition|further|furthermore|moreover|then|and|as well|the (?:second|third|last|next)"
+    r"|besides|in addition|further|furthermore|moreover|then|and|as well"
+    r"|the (?:second|third|last|next)"
     r"|one|two|some)\b|.{0,60}\b(?:also|too|as well)\b",
     re.IGNORECASE,
 )

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -24,14 +24,15 @@ from index.catalogue import Catalogue
 from index.chunking import paragraphs
 from index.embedding import Embedder, SentenceTransformerEmbedder, Vectors
 from index.errors import ArticleNotFound, DeadlineExceeded, SourceError
-from index.followup import leans
+from index.followup import leans, resolved
 from index.generation import GenerationStore, Searched
 from index.intent import Intent, Wish, intent
 from index.journal import Journal
 from index.lexical import tokens
 from index.library import Library, silent
 from index.overview import overview
-from index.question import check, normalise
+from index.question import Checked, check, normalise
+from index.ranking import WEIGHTS
 from index.reader import Candidate, Reader, ReadingPassage
 from index.reader.picker import SentencePicker
 from index.reader.spans import SpanReader
@@ -56,7 +57,6 @@ _CONFIGURED = "configured:"
 _BUNDLED = f"{_CONFIGURED}bundled"
 _TEXTS_IN_MEMORY = 64
 _LONGEST_TURN_CHARS = 1000
-_LONGEST_NAME_CHARS = 80
 
 
 class Engine:
@@ -68,7 +68,9 @@ class Engine:
         catalogue: Catalogue,
         embedder: Embedder,
         reader: Reader,
+        weights: Mapping[str, float] = WEIGHTS,
     ) -> None:
+        self._weights = weights
         self._settings = settings
         self._catalogue = catalogue
         self._embedder = embedder
@@ -86,11 +88,12 @@ class Engine:
         *,
         embedder: Embedder | None = None,
         reader: Reader | None = None,
+        weights: Mapping[str, float] = WEIGHTS,
     ) -> Self:
         """Open the library in ``settings.data_dir``; cheap, the models load when first needed.
 
         ``embedder`` and ``reader`` stand in for those of the settings; an embedder alone
-        comes with the sentence-picker.
+        comes with the sentence-picker. ``weights`` are those of the ranking.
 
         Raises:
             StorageError: the folder cannot be used.
@@ -98,9 +101,9 @@ class Engine:
         """
         catalogue = Catalogue.open(settings.data_dir)
         if embedder is not None:
-            return cls(settings, catalogue, embedder, reader or SentencePicker())
+            return cls(settings, catalogue, embedder, reader or SentencePicker(), weights)
         model = SentenceTransformerEmbedder(settings.model, threads=settings.threads)
-        return cls(settings, catalogue, model, reader or _reader(settings))
+        return cls(settings, catalogue, model, reader or _reader(settings), weights)
 
     def close(self) -> None:
         self._catalogue.close()
@@ -243,22 +246,23 @@ class Engine:
         deadline.check("opening the index")
         limit = self._settings.threshold if threshold is None else threshold
         wanted = intent(checked.text)
-        if _is_of_articles(wanted, checked.text, history):
+        if checked.kind is not Kind.CHAT and _is_of_articles(wanted, checked.text, history):
             answer = self._overview(checked.text, wanted, searched[0])
             if answer is not None:
                 elapsed_ms = (time.perf_counter() - started) * 1000
                 return replace(answer, threshold=limit, elapsed_ms=elapsed_ms)
+            # A part of the article in short, or something else that has a title or a date.
+            wanted = Intent(Wish.REASON if wanted.wish is Wish.WHOLE else Wish.FACT)
         readings = _readings(checked.text, history)
         outcomes = []
-        vectors = self._embedder.encode([reading.searched for reading in readings])
+        vectors = self._embedder.encode(readings)
         for reading, vector in zip(readings, vectors, strict=True):
             deadline.check("searching")
             outcomes.append(self._outcome(searched, reading, vector, wanted.wish))
         # The reading with its history counts first, unless only the bare one finds an answer.
         best = next((o for o in outcomes if o.confidence >= limit), outcomes[0])
         elapsed_ms = (time.perf_counter() - started) * 1000
-        kind = checked.kind if checked.kind is Kind.CHAT else _kind(wanted.wish, best)
-        return _answer(checked.text, kind, wanted.wish, best, limit, elapsed_ms)
+        return _answer(checked, wanted.wish, best, limit, elapsed_ms)
 
     def search(self, scope: Scope, query: str, *, limit: int = 5) -> list[Hit]:
         """The passages nearest to ``query``, best first, at most ``limit``.
@@ -269,7 +273,7 @@ class Engine:
         text = check(query, max_chars=self._settings.max_question_chars, english_only=False).text
         searched = self._library.searched(scope)
         vector = self._embedder.encode([text])[0]
-        found = _found(searched, vector, tokens(text))
+        found = _found(searched, vector, tokens(text), self._weights)
         return [run.hit for run in passages(found, self._text, at_least=limit)[:limit]]
 
     def paragraph(self, quote: Quote) -> Passage:
@@ -296,21 +300,21 @@ class Engine:
     def _outcome(
         self,
         searched: Sequence[Searched],
-        question: _Understood,
+        question: str,
         vector: Vectors,
         wish: Wish = Wish.FACT,
     ) -> Reading:
-        words = tokens(question.searched)
-        found = _found(searched, vector, words)
-        return read(found, question.asked, words, self._reader, self._text, wish)
+        words = tokens(question)
+        found = _found(searched, vector, words, self._weights)
+        return read(found, question, words, self._reader, self._text, wish=wish)
 
     def _overview(self, question: str, wanted: Intent, searched: Searched) -> Answer | None:
         # A server that has articles of its own means those, and not the shared ones.
         vector = self._embedder.encode([question])[0]
-        runs = passages(_found([searched], vector, tokens(question)), self._text)
+        runs = passages(_found([searched], vector, tokens(question), self._weights), self._text)
         hits = tuple(run.hit for run in runs)
         stored = self._catalogue.articles(searched.generation.scope)
-        return overview(question, wanted, searched, stored, self._text, hits)
+        return overview(question, wanted, searched, stored, text_of=self._text, hits=hits)
 
     def _refresh(self, scope: Scope, progress: Progress) -> list[tuple[str, str]]:
         """Read the sources again; (title, reason) of each that cannot be read now."""
@@ -346,8 +350,13 @@ class Engine:
         return sources.read(source, media_type=media_type, title=title, max_bytes=limit)
 
 
-def _found(searched: Sequence[Searched], query: Vectors, words: Sequence[str]) -> Found:
-    found = find(searched, query, words)
+def _found(
+    searched: Sequence[Searched],
+    query: Vectors,
+    words: Sequence[str],
+    weights: Mapping[str, float],
+) -> Found:
+    found = find(searched, query, words, weights)
     if not len(found):
         raise ArticleNotFound("there is no article to ask any more; add one first")
     return found
@@ -370,36 +379,27 @@ class _Deadline:
 def _reader(settings: IndexSettings) -> Reader:
     if settings.reader == "none":
         return SentencePicker()
-    return SpanReader.packaged(threads=settings.threads)
+    if settings.reader == "packaged":
+        return SpanReader.packaged(threads=settings.threads)
+    return SpanReader.named(settings.reader, threads=settings.threads)
 
 
 def _is_file(source: str) -> bool:
     return source == _BUNDLED or Path(source.removeprefix(_CONFIGURED)).is_absolute()
 
 
-@dataclass(frozen=True, slots=True)
-class _Understood:
-    """One way to understand a question: what is searched for, and what the reader is asked."""
-
-    searched: str
-    asked: str
-
-
-def _readings(text: str, history: Sequence[Turn]) -> list[_Understood]:
-    """The question as it stands; before that, when it leans on the last turn, with that turn.
-
-    The search takes in both questions. The reader would answer the last one again, so it
-    is given what that came to, which is what a pronoun most often stands for.
-    """
-    alone = _Understood(text, text)
+def _readings(text: str, history: Sequence[Turn]) -> list[str]:
+    """The question as it stands; before that, when it leans on the last turn, resolved."""
     if not history or not leans(text):
-        return [alone]
-    last = normalise(history[-1].question)[:_LONGEST_TURN_CHARS]
-    said = normalise(history[-1].answer or "")
-    short = len(said) <= _LONGEST_NAME_CHARS
-    searched = f"{last} {said} {text}" if short else f"{last} {text}"
-    asked = f"{said}: {text}" if said and short else text
-    return [_Understood(searched, asked), alone]
+        return [text]
+    turns = [
+        Turn(
+            normalise(turn.question)[:_LONGEST_TURN_CHARS],
+            normalise(turn.answer or "")[:_LONGEST_TURN_CHARS],
+        )
+        for turn in history
+    ]
+    return [resolved(text, turns), text]
 
 
 def _is_of_articles(wanted: Intent, question: str, history: Sequence[Turn]) -> bool:
@@ -426,15 +426,11 @@ def _kind(wish: Wish, reading: Reading) -> Kind:
 
 
 def _answer(
-    question: str,
-    kind: Kind,
-    wish: Wish,
-    reading: Reading,
-    threshold: float,
-    elapsed_ms: float,
+    checked: Checked, wish: Wish, reading: Reading, threshold: float, elapsed_ms: float
 ) -> Answer:
+    question = checked.text
     hits = tuple(run.hit for run in reading.runs)
-    chat = kind is Kind.CHAT
+    chat = checked.kind is Kind.CHAT
     if chat or reading.confidence < threshold:
         return Answer(
             question=question,
@@ -444,16 +440,16 @@ def _answer(
             elapsed_ms=elapsed_ms,
             passages=hits,
         )
-    quote = reading.quote
+    start, end, text = _marked(wish, reading)
     return Answer(
         question=question,
-        kind=kind,
+        kind=_kind(wish, reading),
         confidence=reading.confidence,
         threshold=threshold,
         elapsed_ms=elapsed_ms,
-        text=quote.text[reading.start - quote.start : reading.end - quote.start],
-        start=reading.start,
-        end=reading.end,
-        quotes=(quote,),
+        text=text,
+        start=start,
+        end=end,
+        quotes=reading.quotes,
         passages=hits,
     )

@@ -1,4 +1,4 @@
-"""Does a turn lean on the one before it? Pure; decides only whether history is looked at.
+"""Does a turn lean on the one before it, and what does it mean then? Pure.
 
 A turn leans when it names somebody or something that stands outside of it: by a pronoun
 without an antecedent ("When did they disband?"), by words that compare with what was said
@@ -9,6 +9,9 @@ without an antecedent ("When did they disband?"), by words that compare with wha
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from index.types import Turn
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
@@ -65,6 +68,10 @@ _GRAMMAR = _QUESTION_WORDS | frozenset(
 )
 
 
+# "How many years?", "why two versions?": too short to say what it is about.
+_LEFT_OUT = re.compile(r"(?:how (?:many|much)|which|what|why|since when|by whom) \w+(?: \w+)?")
+
+
 def leans(question: str) -> bool:
     """Whether the turn cannot be understood without the one before it.
 
@@ -75,6 +82,8 @@ def leans(question: str) -> bool:
     lower = [word.lower() for word in words]
     if not lower:
         return False
+    if _LEFT_OUT.fullmatch(" ".join(lower)):
+        return True
     if lower[0] in _OPENING or _COMPARING_PHRASE.search(question.lower()):
         return True
     return _is_fragment(lower) or any(_points_out(words, lower, i) for i in range(len(words)))
@@ -125,3 +134,70 @@ def _is_idiom(lower: list[str], i: int) -> bool:
     return lower[i] in {"other", "another"} and (
         (i > 0 and lower[i - 1] in {"each", "one"}) or lower[i + 1 : i + 2] == ["than"]
     )
+
+
+# --- What it stands for.
+
+_LONGEST_NAME_CHARS = 80
+_POINTING = re.compile(
+    r"\b(?:he|she|him|her|his|hers|they|them|their|theirs|it|its)\b", re.IGNORECASE
+)
+_OWNING = frozenset(("his", "her", "their", "its"))
+_JOINING = r"(?:of|the|and|de|von|van|der|for|&|in)"
+_NAME = re.compile(rf"[A-Z][\w'\u2019.&-]*(?: {_JOINING}(?= [A-Z])| [A-Z][\w'\u2019.&-]*)*")
+# Words with a capital letter because they begin a sentence.
+_NO_NAME = frozenset(word.capitalize() for word in _GRAMMAR | _SUBORDINATING | _OPENING) | {
+    *("He", "She", "They", "It", "His", "Her", "Their", "Its", "We", "You", "Our", "My"),
+    *("That", "This", "These", "Those", "Would", "Should", "Am", "Whom", "Besides"),
+}
+_ASKS_NAME = re.compile(
+    r"\W*(?:and |so )?(?:who|whom|(?:which|what) (?:\w+ )?(?:person|man|woman|company|band|group"
+    r"|team|city|town|country|firm|club|artist|writer|author|player))\b",
+    re.IGNORECASE,
+)
+
+
+def resolved(question: str, history: Sequence[Turn]) -> str:
+    """A turn that leans on ``history`` (oldest first, not empty), as it could stand alone.
+
+    A pronoun gives way to the name that was last asked for or about; without one, or where
+    the turn leaves out what it is about, the last question is said again after it.
+    """
+    words = _WORD.findall(question.replace("\u2019", "'"))
+    name = _antecedent(history)
+    if name is None or _is_fragment([word.lower() for word in words]):
+        return f"{question} {history[-1].question}"
+    found = list(_POINTING.finditer(question))
+    if not found:
+        return f"{question} {history[-1].question}"
+    parts, at = [], 0
+    for match in found:
+        word = match[0].lower()
+        # "her" without a noun after it is no possessive.
+        owns = word in _OWNING and re.match(r"\s+\w", question[match.end() :])
+        parts += [question[at : match.start()], name, "'s" if owns else ""]
+        at = match.end()
+    return "".join([*parts, question[at:]])
+
+
+def _antecedent(history: Sequence[Turn]) -> str | None:
+    """What a pronoun most likely stands for: the answer to "who", or whom was asked about."""
+    last = history[-1]
+    answer = (last.answer or "").strip()
+    if len(answer) > _LONGEST_NAME_CHARS:
+        answer = ""
+    if _ASKS_NAME.match(last.question) and (name := _first_name(answer)):
+        return name
+    asked = (_first_name(turn.question) for turn in reversed(history))
+    return next((name for name in asked if name), None) or _first_name(answer)
+
+
+def _first_name(text: str) -> str | None:
+    for match in _NAME.finditer(text):
+        words = match[0].split()
+        while words and words[0] in _NO_NAME:
+            del words[0]
+        name = re.sub(r"['\u2019]s$", "", " ".join(words).rstrip("."))
+        if name:
+            return name
+    return None

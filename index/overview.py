@@ -20,6 +20,7 @@ def overview(
     wanted: Intent,
     searched: Searched,
     stored: Sequence[Article],
+    *,
     text_of: TextOf,
     hits: tuple[Hit, ...],
 ) -> Answer | None:

@@ -8,9 +8,11 @@ greeting, an order to the bot or a hand on the keyboard is `Kind.CHAT`.
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -184,7 +186,38 @@ _CHAT = tuple(
 def _is_chat(text: str) -> bool:
     words = re.findall(r"[^\W_]+", re.sub(r"['\u2019`]", "", text.lower()))
     bare = " ".join(words)
-    return any(pattern.fullmatch(bare) for pattern in _CHAT) or _is_mash(text)
+    if any(pattern.fullmatch(bare) for pattern in _CHAT) or _is_mash(text):
+        return True
+    return _is_emoticon(text) or _is_small_talk(words)
+
+
+# --- Small talk: every word is one that people chat with, and at least one is nothing else.
+
+_LONGEST_SMALL_TALK = 12
+"""Words."""
+
+
+@cache
+def _small_talk() -> dict[str, frozenset[str]]:
+    raw = tomllib.loads((resources.files("index") / "data" / "small_talk.toml").read_text("utf-8"))
+    return {name: frozenset(words.split()) for name, words in raw.items()}
+
+
+def _is_small_talk(words: list[str]) -> bool:
+    """Whether a turn of familiar words only chats; one that asks must ask it of the bot."""
+    known = _small_talk()
+    if not words or len(words) > _LONGEST_SMALL_TALK or not known["chatting"].intersection(words):
+        return False
+    if words[0] in known["asks"] and not known["to_the_bot"].intersection(words):
+        return False
+    return all(word in known["chatting"] or word in known["filling"] for word in words)
+
+
+_EMOTICON = re.compile(r"(?:[:;=x8]['\u2019]?-?[dpo)(3|\\/]+|<3+|[xo^]_+[xo^]|x+d+)", re.IGNORECASE)
+
+
+def _is_emoticon(text: str) -> bool:
+    return all(_EMOTICON.fullmatch(part) for part in text.split())
 
 
 # Runs along one row of the keyboard that no English word contains. (`wert`, `erty` and

@@ -40,14 +40,14 @@ WEIGHTS = {
 }
 
 
-def fuse(terms: Mapping[str, Scores]) -> Scores:
+def fuse(terms: Mapping[str, Scores], weights: Mapping[str, float] = WEIGHTS) -> Scores:
     """The fused score of each of n candidates, 0..1, higher is better.
 
-    ``terms`` has an array of shape (n,) for each name in ``WEIGHTS``.
+    ``terms`` has an array of shape (n,) for each name in ``weights``.
     """
     total = np.zeros(len(terms["sentence_cosine"]), dtype=np.float32)
-    for name, weight in WEIGHTS.items():
-        total += np.float32(weight / sum(WEIGHTS.values())) * _scaled(terms[name])
+    for name, weight in weights.items():
+        total += np.float32(weight / sum(weights.values())) * _scaled(terms[name])
     return total
 
 

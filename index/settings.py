@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,10 +27,12 @@ class IndexSettings(BaseModel):
         description="Embedding model: the packaged all-MiniLM-L6-v2, or any"
         " sentence-transformers name or folder.",
     )
-    reader: Literal["packaged", "none"] = Field(
+    reader: str = Field(
         default="packaged",
-        description="What finds the answer in the passages: the packaged reader, which marks the"
-        " very words, or none, for the best sentence.",
+        min_length=1,
+        description="What finds the answer in the passages: packaged, the reader that marks the"
+        " very words; none, for the best sentence; or the name or folder of any extractive"
+        " question-answering model of Hugging Face's.",
     )
     threshold: float = Field(
         default=THRESHOLD,

@@ -1,9 +1,10 @@
 """An article in a few of its own sentences. Pure: vectors and places in, rows out.
 
-Sentences are chosen greedily so that together they lie near everything the article says
-(facility location; Lin and Bilmes 2011, "A Class of Submodular Functions for Document
-Summarization"), none too like another (Carbonell and Goldstein 1998), none that cannot be
-understood alone. What stands early counts a little more.
+The article is cut into as many stretches of like length as there will be sentences, so that
+all of it is covered; from each comes the sentence nearest to the middle of its stretch and of the
+article (centroid-based extraction; Radev et al. 2004), if it can be understood alone and
+says nothing that was said (Carbonell and Goldstein 1998). The first sentence of a
+paragraph, which most often says what the paragraph is about, is preferred.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ SHORTEST, LONGEST = 40, 320
 """Characters of a sentence that may stand in a summary, where there are enough of them."""
 MOST_ALIKE = 0.7
 """The cosine from which two sentences say the same."""
-_EARLY = 0.06
-_MOST_COMPARED = 2000
-"""Sentences, evenly spread, that stand for a longer article."""
+_OPENING = 0.1
+"""What opening a paragraph is worth beside the cosines."""
 
 _DANGLING = re.compile(
     r"(?:but|and|or|so|yet|then|also|this|that|these|those|it|its|he|she|they|his|her|their|him|them"
@@ -33,33 +33,45 @@ _DANGLING = re.compile(
 )
 
 
-def summary(texts: Sequence[str], vectors: Vectors, most: int = 5) -> list[int]:
+def summary(
+    texts: Sequence[str], vectors: Vectors, paragraphs: Sequence[int], most: int = 5
+) -> list[int]:
     """Which sentences tell the article in short: three to five (all of a shorter one), in order.
 
-    ``texts`` are n sentences in their order, ``vectors`` theirs, of shape (n, dimension)
-    and length 1. Never more than ``most``.
+    ``texts`` are n sentences in their order, ``vectors`` theirs, of shape (n, dimension) and
+    length 1, ``paragraphs`` those they stand in. Never more than ``most``.
     """
     count = len(texts)
     wanted = min(most, 3 if count < 12 else 4 if count < 30 else 5)
     if count <= wanted:
         return list(range(count))
-    rows = np.unique(np.linspace(0, count - 1, min(count, _MOST_COMPARED)).astype(int))
-    near = np.clip(vectors[rows] @ vectors[rows].T, 0.0, 1.0)
-    bonus = _EARLY * near.sum(1).mean() * np.exp(-np.arange(len(rows)) / max(3, len(rows) / 8))
-    fits = np.array([_stands_alone(texts[row]) for row in rows])
-    if fits.sum() < wanted:
-        fits[:] = True
-    covered = np.zeros(len(rows), dtype=np.float32)
+    opens = np.array([i == 0 or paragraphs[i] != paragraphs[i - 1] for i in range(count)])
+    scores = vectors @ _middle(vectors) + _OPENING * opens
+    fits = np.array([_stands_alone(text) for text in texts])
     chosen: list[int] = []
-    while len(chosen) < wanted and fits.any():
-        gain = np.maximum(near, covered).sum(1) - covered.sum() + bonus
-        best = int(np.where(fits, gain, -np.inf).argmax())
-        chosen.append(best)
-        covered = np.maximum(covered, near[best])
-        fits &= near[best] < MOST_ALIKE
-        fits[best] = False
-    return sorted(int(rows[i]) for i in chosen)
+    for rows in _stretches(texts, wanted):
+        near = scores[rows] + vectors[rows] @ _middle(vectors[rows])
+        for row in rows[np.lexsort((-near, ~fits[rows]))]:
+            if not chosen or (vectors[chosen] @ vectors[row]).max() < MOST_ALIKE:
+                chosen.append(int(row))
+                break
+    return chosen
+
+
+def _middle(vectors: Vectors) -> Vectors:
+    middle: Vectors = vectors.mean(axis=0)
+    return middle / max(float(np.linalg.norm(middle)), 1e-9)
+
+
+def _stretches(texts: Sequence[str], wanted: int) -> list[npt.NDArray[np.int64]]:
+    """The sentences in ``wanted`` runs that are about as long as each other."""
+    lengths = np.array([len(text) for text in texts], dtype=np.float64)
+    centres = np.cumsum(lengths) - lengths / 2
+    part = np.minimum((centres * wanted / lengths.sum()).astype(int), wanted - 1)
+    return [rows for number in range(wanted) if len(rows := np.flatnonzero(part == number))]
 
 
 def _stands_alone(text: str) -> bool:
-    return SHORTEST <= len(text) <= LONGEST and not _DANGLING.match(text.lstrip("\"'“‘•- "))
+    return SHORTEST <= len(text) <= LONGEST and not _DANGLING.match(
+        text.lstrip("\"'\u201c\u2018•- ")
+    )

@@ -15,6 +15,8 @@ from bot.commands.session import Session
 from bot.terminal import harmless
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from index import Evaluation
 
 # Figures in the order of the table: key, words, and how the value is written.
@@ -48,6 +50,11 @@ ROWS = (
     metavar="FILE",
     help="Draw risk against coverage, and the times, to FILE (.png, .svg or .pdf).",
 )
+@click.option(
+    "--ablate",
+    is_flag=True,
+    help="Ask them again with one ingredient left out each, from retrieval alone to all of it.",
+)
 @click.pass_obj
 def evaluate(
     session: Session,
@@ -56,6 +63,7 @@ def evaluate(
     threshold: float | None,
     as_json: bool,
     plot_file: str | None,
+    ablate: bool,
 ) -> None:
     """Measure the answers on question sets in the format of SQuAD (v1.1, v2.0).
 
@@ -66,6 +74,11 @@ def evaluate(
     """
     if plot_file is not None and find_spec("matplotlib") is None:
         raise click.UsageError("--plot needs matplotlib: pip install 'article-bot[plot]'.")
+    if ablate and (plot_file or threshold is not None):
+        raise click.UsageError("--ablate goes with neither --plot nor --threshold.")
+    if ablate:
+        _ablate(session, files, as_json=as_json)
+        return
     with session.screen.working("Evaluating") as progress:
         import index  # noqa: PLC0415 - seconds of imports; help goes without
 
@@ -80,8 +93,49 @@ def evaluate(
         session.screen.line(evaluation.to_json())
     else:
         session.screen.show(figures_table(evaluation))
+        session.screen.show(sorts_table(evaluation))
     if plot_file is not None:
         index.plot(evaluation, plot_file)
+
+
+def _ablate(session: Session, files: tuple[str, ...], *, as_json: bool) -> None:
+    found: list[tuple[str, Evaluation]] = []
+    with session.screen.working("Evaluating") as progress:
+        import index  # noqa: PLC0415 - seconds of imports; help goes without
+
+        done = index.ablate(files, session.settings, embedder=session.embedder, progress=progress)
+        for name, evaluation in done:
+            found.append((name, evaluation))
+            if as_json:
+                session.screen.line({"variant": name} | evaluation.to_json())
+    if not as_json:
+        session.screen.show(ablation_table(found))
+
+
+ABLATED = ("quote_hit", "span_f1", "auroc_unanswerable", "auroc_off_topic", "p50_ms")
+
+
+def ablation_table(found: Sequence[tuple[str, Evaluation]]) -> Table:
+    """A row a variant, over all files together."""
+    rows = {key: (words, style) for key, words, style in ROWS}
+    table = Table(title="What each ingredient is worth", box=None, pad_edge=False)
+    table.add_column("")
+    for key in ABLATED:
+        table.add_column(rows[key][0], justify="right")
+    for name, evaluation in found:
+        table.add_row(name, *(_cell(evaluation.pooled[key], rows[key][1]) for key in ABLATED))
+    return table
+
+
+def sorts_table(evaluation: Evaluation) -> Table:
+    """The answerable questions by their question word."""
+    table = Table(title="By question word", box=None, pad_edge=False)
+    for column in ("", "questions", "a quote holds a gold answer", "answer's F1"):
+        table.add_column(column, justify="right" if column else "left")
+    for sort in evaluation.sorts:
+        hit, f1 = _written(sort.quote_hit, "share"), _written(sort.span_f1, "share")
+        table.add_row(sort.sort, f"{sort.asked:,}", hit, f1)
+    return table
 
 
 def figures_table(evaluation: Evaluation) -> Table:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.engine import Engine
 from index.errors import QuestionError, SourceError
-from index.evaluation.figures import RESAMPLES, SEED, Figures, figures_of
+from index.evaluation.figures import RESAMPLES, SEED, Figures, SortFigures, by_sort, figures_of
 from index.evaluation.outcome import Asked, Outcome, judge
 from index.evaluation.squad import SquadArticle, SquadQuestion, read_squad
+from index.ranking import WEIGHTS
+from index.reader import Reader
 from index.settings import IndexSettings
 from index.types import Progress, Scope
 
@@ -44,6 +46,11 @@ class Evaluation:
     pooled: Figures
     outcomes: tuple[Outcome, ...]
 
+    @property
+    def sorts(self) -> tuple[SortFigures, ...]:
+        """The answerable questions by their question word."""
+        return by_sort(self.outcomes)
+
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values for ``json.dumps``; the outcomes stay behind."""
         return {
@@ -53,6 +60,7 @@ class Evaluation:
             "intervals": f"95 %, {RESAMPLES} bootstrap draws of whole articles, seed {SEED}",
             "files": [_plain(figures) for figures in self.files],
             "pooled": _plain(self.pooled),
+            "sorts": [asdict(sort) for sort in self.sorts],
         }
 
 
@@ -61,10 +69,14 @@ def evaluate(
     settings: IndexSettings,
     *,
     embedder: Embedder | None = None,
+    reader: Reader | None = None,
+    weights: Mapping[str, float] = WEIGHTS,
     threshold: float | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Ask every question of ``files`` (SQuAD format) and work out the figures.
+
+    ``embedder``, ``reader`` and ``weights`` stand in for those of ``Engine.open``.
 
     SourceError when a file is malformed, before any question is asked.
     """
@@ -72,7 +84,7 @@ def evaluate(
     sets = [(name, read_squad(Path(name))) for name in dict.fromkeys(map(str, files))]
     with tempfile.TemporaryDirectory(prefix="article-bot-") as folder:
         apart = settings.model_copy(update={"data_dir": Path(folder)})
-        with Engine.open(apart, embedder=embedder) as engine:
+        with Engine.open(apart, embedder=embedder, reader=reader, weights=weights) as engine:
             outcomes = ask_all(engine, sets, progress)
     return Evaluation(
         threshold=in_force,

@@ -1,4 +1,4 @@
-"""Draws an evaluation: risk against coverage, and how long answers took."""
+"""Draws an evaluation: risk against coverage, reliability, and how long answers took."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import BadInput, OperatorError
+from index.evaluation.figures import reliability
 from index.evaluation.outcome import Asked, Outcome
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ def plot(evaluation: Evaluation, path: str | Path) -> None:
         raise OperatorError(
             "Drawing needs matplotlib, which is not installed: pip install 'article-bot[plot]'."
         ) from error
-    picture = Picture(figsize=(11, 4.5), layout="constrained")
-    left, right = picture.subplots(1, 2)
+    picture = Picture(figsize=(15, 4.5), layout="constrained")
+    left, middle, right = picture.subplots(1, 3)
     _draw_risk(left, evaluation)
+    _draw_reliability(middle, evaluation)
     _draw_latency(right, evaluation)
     try:
         picture.savefig(path, dpi=150)
@@ -79,6 +81,26 @@ def _draw_risk(axes: Any, evaluation: Evaluation) -> None:
     )
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
+
+
+def _draw_reliability(axes: Any, evaluation: Evaluation) -> None:
+    """How often answers of like confidence were right; on the diagonal it keeps its word."""
+    own = [o for o in evaluation.outcomes if o.asked is not Asked.OFF_TOPIC]
+    confidence = np.array([outcome.confidence for outcome in own])
+    right = np.array([float(outcome.hit) for outcome in own])
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    if own:
+        sure, true, count = reliability(confidence, right).T
+        error = np.sqrt(true * (1 - true) / count)
+        axes.errorbar(sure, true, yerr=1.96 * error, fmt="o-", capsize=3)
+    axes.set(
+        title="Reliability (bins of equal mass, 95 %)",
+        xlabel="confidence",
+        ylabel="share of quotes that hold a gold answer",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    axes.grid(visible=True, alpha=0.3)
 
 
 def _draw_latency(axes: Any, evaluation: Evaluation) -> None:

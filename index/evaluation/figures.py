@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.evaluation.outcome import Asked, Outcome
+from index.evaluation.outcome import Asked, Outcome, sort_of
 
 SEED = 20240229
 RESAMPLES = 1000
@@ -92,6 +92,41 @@ def figures_of(name: str, outcomes: Sequence[Outcome], threshold: float) -> Figu
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SortFigures:
+    """How one sort of answerable question fared: shares of ``asked``."""
+
+    sort: str
+    asked: int
+    quote_hit: float
+    span_f1: float
+
+
+def by_sort(outcomes: Sequence[Outcome]) -> tuple[SortFigures, ...]:
+    """The answerable questions by their question word, most frequent first."""
+    sorts: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.asked is Asked.ANSWERABLE:
+            sorts.setdefault(sort_of(outcome.question), []).append(outcome)
+    return tuple(
+        SortFigures(
+            sort,
+            len(found),
+            sum(o.hit for o in found) / len(found),
+            sum(o.f1 for o in found) / len(found),
+        )
+        for sort, found in sorted(sorts.items(), key=lambda item: (-len(item[1]), item[0]))
+    )
+
+
+def reliability(confidence: Floats, right: Floats, bins: int = CALIBRATION_BINS) -> Floats:
+    """Mean confidence, share right and count of bins of equal mass, shape (bins, 3)."""
+    order = np.argsort(confidence, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if part.size]
+    rows = [(confidence[p].mean(), right[p].mean(), p.size) for p in parts]
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
 def auroc(positive: Floats, negative: Floats) -> float:
     """Chance that a positive scores above a negative, a tie counting half; nan if either lacks."""
     if not positive.size or not negative.size:
@@ -109,10 +144,8 @@ def calibration_error(confidence: Floats, right: Floats, bins: int = CALIBRATION
     """
     if not confidence.size:
         return math.nan
-    order = np.argsort(confidence, kind="stable")
-    groups = [part for part in np.array_split(order, bins) if part.size]
-    gaps = [abs(confidence[part].mean() - right[part].mean()) * part.size for part in groups]
-    return float(sum(gaps) / confidence.size)
+    sure, true, count = reliability(confidence, right, bins).T
+    return float((np.abs(sure - true) * count).sum() / confidence.size)
 
 
 def _row(outcome: Outcome) -> tuple[object, ...]:

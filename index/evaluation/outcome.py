@@ -10,9 +10,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from index.evaluation.squad import Gold
+from index.intent import Wish, intent
 from index.types import Answer
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+_FIRST_WORD = re.compile(
+    r"\b(how (?:many|much)|who|whom|whose|when|where|which|what|why|how)\b", re.IGNORECASE
+)
+
+
+def sort_of(question: str) -> str:
+    """The sort of question, by its question word: "who", "how many", ...; or "yes or no"."""
+    if intent(question).wish is Wish.VERDICT:
+        return "yes or no"
+    found = _FIRST_WORD.search(question)
+    word = found[1].lower() if found else "other"
+    return {"whom": "who", "whose": "who", "how much": "how many"}.get(word, word)
 
 
 class Asked(StrEnum):
@@ -27,10 +42,11 @@ class Asked(StrEnum):
 class Outcome:
     """One question, asked without abstaining.
 
-    ``confidence`` is 0 when nothing was quoted. ``hit``: a quote holds the words of a
-    gold answer. ``placed``: a quote covers the very place of one. ``exact`` and ``f1``
-    compare the answer's text as SQuAD does. ``quotes`` of them ``byte_exact`` were the
-    article's text at the offsets they claim. ``refused``: the engine would not take it.
+    ``confidence`` is 0 when nothing was quoted. ``hit``: the first quote, which is one
+    sentence, holds the words of a gold answer. ``placed``: it covers the very place of one.
+    ``exact`` and ``f1`` compare the answer's text as SQuAD does. Of ``quotes``,
+    ``byte_exact`` were the article's text at the offsets they claim. ``refused``: the
+    engine would not take it.
     """
 
     file: str
@@ -68,8 +84,12 @@ def judge(
         asked=asked,
         question=answer.question,
         confidence=answer.confidence if quotes else 0.0,
-        hit=any(holds(quote.text, gold.text) for quote in quotes for gold in golds),
-        placed=any(q.start <= gold.start and gold.end <= q.end for q in quotes for gold in golds),
+        hit=any(holds(quote.text, gold.text) for quote in quotes[:1] for gold in golds),
+        placed=any(
+            quote.start <= gold.start and gold.end <= quote.end
+            for quote in quotes[:1]
+            for gold in golds
+        ),
         exact=any(squad_words(said) == squad_words(gold.text) for gold in golds),
         f1=max((squad_f1(said, gold.text) for gold in golds), default=0.0),
         quotes=len(quotes),

@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModel
+from transformers import AutoModel, AutoModelForQuestionAnswering, AutoTokenizer
 from transformers.utils import logging
 
 _SHARED = "encoder.embeddings."
@@ -65,3 +65,22 @@ class SpanModel(nn.Module):
         missing = [name for name in found.missing_keys if not name.startswith(_SHARED)]
         if missing or found.unexpected_keys:
             raise RuntimeError(f"weights do not fit: {[*missing, *found.unexpected_keys][:3]}")
+
+
+def load_named(name: str) -> tuple[nn.Module, Any]:
+    """An extractive model and its tokenizer, by the name or folder that transformers knows."""
+    model = AutoModelForQuestionAnswering.from_pretrained(name)
+    tokenizer = AutoTokenizer.from_pretrained(name)
+    if not tokenizer.is_fast:
+        raise ValueError("its tokenizer cannot tell where its tokens stand in the text")
+    return _Named(model).eval(), tokenizer
+
+
+class _Named(nn.Module):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        found = self.model(**inputs)
+        return found.start_logits, found.end_logits

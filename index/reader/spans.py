@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,7 +23,7 @@ from index.reader import Candidate, ReadingPassage, Span
 from index.weights import packaged_model
 
 if TYPE_CHECKING:
-    from index.reader.model import SpanModel
+    from torch import Tensor
 
 MAX_TOKENS = 256
 QUESTION_TOKENS = 64
@@ -32,6 +33,8 @@ RETRIEVAL_WEIGHT = 15.0
 """What a fused score of 1 is worth beside the network's; 10 to 20 did alike in development."""
 
 Scores = npt.NDArray[np.float32]
+Network = Callable[[dict[str, Any]], "tuple[Tensor, Tensor]"]
+"""Tokenized rows -> scores of shape (rows, tokens), for answers that begin, and that end, there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +48,36 @@ class _Read:
 
 
 class SpanReader:
-    """Loads ``weights`` over the embedding model in ``folder()`` when first needed. Thread-safe."""
+    """Loads network and tokenizer with ``load`` when first needed. Thread-safe.
 
-    def __init__(self, folder: Callable[[], Path], weights: Path, *, threads: int = 1) -> None:
-        self._folder = folder
-        self._weights = weights
+    ``retrieval_weight`` is what a fused score of 1 is worth beside the network's.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], tuple[Network, Any]],
+        *,
+        threads: int = 1,
+        retrieval_weight: float = RETRIEVAL_WEIGHT,
+        half: bool | None = None,
+    ) -> None:
+        self._load_network = load
         self._threads = threads
+        self._retrieval_weight = retrieval_weight
+        self._half = half
         self._lock = threading.Lock()
-        self._loaded: tuple[SpanModel, Any, bool] | None = None
+        self._loaded: tuple[Network, Any, bool] | None = None
 
     @classmethod
-    def packaged(cls, *, threads: int = 1) -> Self:
-        """The reader that comes with the program."""
-        weights = Path(str(resources.files("index") / "data" / "reader.safetensors"))
-        return cls(packaged_model, weights, threads=threads)
+    def packaged(cls, weights: Path | None = None, **options: Any) -> Self:
+        """The reader that comes with the program, or others trained like it (``weights``)."""
+        shipped = Path(str(resources.files("index") / "data" / "reader.safetensors"))
+        return cls(partial(_packaged, weights or shipped), **options)
+
+    @classmethod
+    def named(cls, name: str, **options: Any) -> Self:
+        """Any extractive model that transformers loads by name or folder."""
+        return cls(partial(_named, name), **options)
 
     def read(self, question: str, passages: Sequence[ReadingPassage]) -> Span:
         spans = [
@@ -67,12 +86,12 @@ class SpanReader:
                 zip(passages, self._scores(question, passages), strict=True)
             )
             for sentence in passage.sentences
-            if (span := _best(number, passage, sentence, read)) is not None
+            if (span := _best(number, passage, sentence, read, self._retrieval_weight)) is not None
         ]
         if not spans:  # every sentence lies beyond what the network reads
             return _whole(passages)
         spans.sort(key=lambda span: -span.score)
-        second = spans[1].score if len(spans) > 1 else spans[0].score - RETRIEVAL_WEIGHT
+        second = spans[1].score if len(spans) > 1 else spans[0].score - self._retrieval_weight
         return replace(spans[0], lead=spans[0].score - second)
 
     def _scores(self, question: str, passages: Sequence[ReadingPassage]) -> list[_Read]:
@@ -99,8 +118,8 @@ class SpanReader:
             )
         offsets = rows.pop("offset_mapping").numpy()
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            starts, ends = model(dict(rows))
-        starts, ends = starts.float().numpy(), ends.float().numpy()
+            begins, finishes = model(dict(rows))
+        starts, ends = begins.float().numpy(), finishes.float().numpy()
         found = []
         for row in range(len(passages)):
             inside = np.array([part == 1 for part in rows.sequence_ids(row)])
@@ -114,30 +133,49 @@ class SpanReader:
             )
         return found
 
-    def _model(self) -> tuple[SpanModel, Any, bool]:
+    def _model(self) -> tuple[Network, Any, bool]:
         with self._lock:
             if self._loaded is None:
                 self._loaded = self._load()
         return self._loaded
 
-    def _load(self) -> tuple[SpanModel, Any, bool]:
+    def _load(self) -> tuple[Network, Any, bool]:
         import torch  # noqa: PLC0415
-        from transformers import AutoTokenizer  # noqa: PLC0415
-
-        from index.reader.model import SpanModel  # noqa: PLC0415
 
         torch.set_num_threads(self._threads)
-        folder = self._folder()
-        try:
-            model = SpanModel.from_embedding(folder)
-            model.load(self._weights)
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-        except Exception as error:
-            raise ModelError(
-                f"the reader cannot be loaded from {self._weights} ({error});"
-                " install article-bot again, or set READER to none"
-            ) from error
-        return model.eval(), tokenizer, _has_fast_bfloat16()
+        network, tokenizer = self._load_network()
+        half = _has_fast_bfloat16() if self._half is None else self._half
+        return network, tokenizer, half
+
+
+def _packaged(weights: Path) -> tuple[Network, Any]:
+    from transformers import AutoTokenizer  # noqa: PLC0415
+
+    from index.reader.model import SpanModel  # noqa: PLC0415
+
+    folder = packaged_model()
+    try:
+        model = SpanModel.from_embedding(folder)
+        model.load(weights)
+        return model.eval(), AutoTokenizer.from_pretrained(folder)
+    except Exception as error:
+        raise ModelError(
+            f"the reader cannot be loaded from {weights} ({error});"
+            " install article-bot again, or set READER to none"
+        ) from error
+
+
+def _named(name: str) -> tuple[Network, Any]:
+    from index.reader.model import load_named  # noqa: PLC0415
+
+    try:
+        return load_named(name)
+    except Exception as error:
+        raise ModelError(
+            f"READER names {name!r}, which cannot be loaded as an extractive"
+            f" question-answering model ({error}); give a name or folder of one,"
+            " packaged, or none"
+        ) from error
 
 
 def _has_fast_bfloat16() -> bool:
@@ -149,7 +187,9 @@ def _has_fast_bfloat16() -> bool:
     )
 
 
-def _best(number: int, passage: ReadingPassage, sentence: Candidate, read: _Read) -> Span | None:
+def _best(
+    number: int, passage: ReadingPassage, sentence: Candidate, read: _Read, weight: float
+) -> Span | None:
     """The best answer within one sentence; None when the network did not read so far."""
     begins, finishes = read.offsets[:, 0], read.offsets[:, 1]
     tokens = np.flatnonzero((begins >= sentence.start) & (finishes <= sentence.end))
@@ -164,9 +204,7 @@ def _best(number: int, passage: ReadingPassage, sentence: Candidate, read: _Read
         passage.text, int(begins[tokens[first]]), int(finishes[tokens[last]]), sentence
     )
     margin = float(scores[first, last]) - read.null
-    return Span(
-        number, start, end, margin + RETRIEVAL_WEIGHT * sentence.score, lead=0.0, margin=margin
-    )
+    return Span(number, start, end, margin + weight * sentence.score, lead=0.0, margin=margin)
 
 
 def _whole_words(text: str, start: int, end: int, sentence: Candidate) -> tuple[int, int]:

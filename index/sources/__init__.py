@@ -26,7 +26,7 @@ from pathlib import Path
 from index.errors import SourceError
 from index.sources import markdown, webpage
 from index.sources.blocks import Rendered, Span
-from index.sources.byline import byline
+from index.sources.byline import byline, is_byline
 from index.sources.decoding import (
     SUPPORTED,
     decode,
@@ -231,9 +231,19 @@ def _clean_title(title: str | None) -> str:
 
 
 def _plain(text: str) -> Rendered:
-    """Plain text as it is; its first line is the title, and a heading, if it looks like one."""
+    """Plain text as it is; its first line is the title, and a heading, if it looks like one.
+
+    A byline right below belongs to the heading: it is no sentence either.
+    """
     span = _title_line(text)
-    return Rendered(text[span[0] : span[1]], text, (span,)) if span else Rendered("", text, ())
+    if span is None:
+        return Rendered("", text, ())
+    return Rendered(text[span[0] : span[1]], text, ((span[0], _byline_end(text, span[1])),))
+
+
+def _byline_end(text: str, end: int) -> int:
+    line = re.compile(r"(?:\r\n|[\r\n])([^\r\n]+)").match(text, end)
+    return line.end() if line and is_byline(line[1]) else end
 
 
 def _title_line(text: str) -> Span | None:
@@ -255,6 +265,8 @@ def _title_line(text: str) -> Span | None:
         return None
     gap = text[lines[0][1] : lines[1][0]]
     is_apart = len(re.findall(r"\r\n|\r|\n", gap)) > 1
+    if not is_apart and is_byline(second):
+        is_apart = True
     if not is_apart and (second[0].islower() or 4 * len(first) > 3 * len(second)):
         return None
     start = text.index(first)

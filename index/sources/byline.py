@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _LINES = 12
-_NAME = r"[^\W\d_][\w.'\u2019-]*(?: (?:(?:de|van|von|der|den|la|le|al|bin|da|di|and|&) )*[A-Z][\w.'\u2019-]*){1,5}"
+_PARTICLE = r"(?:de|van|von|der|den|la|le|al|bin|da|di|and|&)"
+_NAME = rf"[^\W\d_][\w.'\u2019-]*(?: (?:{_PARTICLE} )*[A-Z][\w.'\u2019-]*){{1,5}}"
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
     r"|Sep(?:t(?:ember)?)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
@@ -38,3 +39,9 @@ def byline(text: str) -> tuple[str, str]:
         elif match := _DATELINE.fullmatch(bare):
             published = published or match["published"]
     return author, published
+
+
+def is_byline(line: str) -> bool:
+    """Whether a line says who wrote a text, or when, and nothing else."""
+    bare = line.strip().strip("*_")
+    return bool(_BYLINE.fullmatch(bare) or _DATELINE.fullmatch(bare))

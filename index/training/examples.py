@@ -149,7 +149,7 @@ def _unanswerable(
     hard: bool,
 ) -> Iterator[Group]:
     context = article.contexts[question.paragraph]
-    near = []
+    near: list[tuple[str | None, str | None]] = []
     if chance.random() < mix.swapped:
         near.append((swapped(question.text, context, article.pools, chance), context))
     if chance.random() < mix.opposed:

@@ -11,6 +11,8 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from typing import Self
 
 _NAME = re.compile(r"(?<!^)\b[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
@@ -18,122 +20,6 @@ _NUMBER = re.compile(r"\b\d[\d,.]*\b")
 _THING = re.compile(r"(?<=\bthe )[a-z]{5,}\b|(?<=\bof )[a-z]{5,}\b|(?<=\bmany )[a-z]{5,}\b")
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
 _NEGATABLE = re.compile(r"\b(?:is|are|was|were|did|does|do|can|could|has|have|had|will|would)\b")
-
-_OPPOSITES = tuple(
-    tuple(pair.split("/"))
-    for pair in [
-        "largest/smallest",
-        "biggest/smallest",
-        "highest/lowest",
-        "longest/shortest",
-        "most/least",
-        "more/fewer",
-        "first/last",
-        "first/second",
-        "second/third",
-        "earliest/latest",
-        "oldest/youngest",
-        "newest/oldest",
-        "best/worst",
-        "greatest/least",
-        "before/after",
-        "begin/end",
-        "began/ended",
-        "start/end",
-        "started/ended",
-        "open/close",
-        "opened/closed",
-        "increase/decrease",
-        "increased/decreased",
-        "rise/fall",
-        "rose/fell",
-        "gain/lose",
-        "gained/lost",
-        "win/lose",
-        "won/lost",
-        "north/south",
-        "northern/southern",
-        "east/west",
-        "eastern/western",
-        "left/right",
-        "upper/lower",
-        "major/minor",
-        "male/female",
-        "men/women",
-        "father/mother",
-        "son/daughter",
-        "brother/sister",
-        "husband/wife",
-        "king/queen",
-        "boys/girls",
-        "buy/sell",
-        "bought/sold",
-        "import/export",
-        "imported/exported",
-        "join/leave",
-        "joined/left",
-        "arrive/leave",
-        "arrived/departed",
-        "accept/reject",
-        "accepted/rejected",
-        "support/oppose",
-        "supported/opposed",
-        "allow/forbid",
-        "allowed/banned",
-        "legal/illegal",
-        "public/private",
-        "rural/urban",
-        "ancient/modern",
-        "early/late",
-        "maximum/minimum",
-        "above/below",
-        "inside/outside",
-        "internal/external",
-        "positive/negative",
-        "strong/weak",
-        "stronger/weaker",
-        "rich/poor",
-        "hot/cold",
-        "warm/cool",
-        "dry/wet",
-        "hard/soft",
-        "fast/slow",
-        "faster/slower",
-        "easy/difficult",
-        "common/rare",
-        "young/old",
-        "new/old",
-        "full/empty",
-        "alive/dead",
-        "born/buried",
-        "birth/death",
-        "victory/defeat",
-        "attack/defend",
-        "attacked/defended",
-        "create/destroy",
-        "created/destroyed",
-        "build/demolish",
-        "built/demolished",
-        "include/exclude",
-        "included/excluded",
-        "love/hate",
-        "loved/hated",
-        "like/dislike",
-        "recommend/criticize",
-        "good/bad",
-        "happy/unhappy",
-        "cheap/expensive",
-        "winter/summer",
-        "spring/autumn",
-        "day/night",
-        "morning/evening",
-        "teacher/student",
-        "teachers/students",
-        "leader/member",
-        "doctor/patient",
-        "employer/employee",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +49,18 @@ def swapped(question: str, passage: str, pools: Pools, chance: random.Random) ->
     return None
 
 
+@cache
+def _opposites() -> tuple[tuple[str, ...], ...]:
+    words = (resources.files("index") / "training" / "opposites.txt").read_text("utf-8")
+    return tuple(tuple(pair.split("/")) for pair in words.split())
+
+
 def opposed(question: str, passage: str, chance: random.Random) -> str | None:
     """The question with its sense turned round, by a word that the passage does not hold."""
     words = {word: match for match in re.finditer(r"[a-z]+", question) for word in [match[0]]}
     turned = [
         (words[word], other)
-        for pair in _OPPOSITES
+        for pair in _opposites()
         for word, other in (pair, pair[::-1])
         if word in words and not re.search(rf"\b{other}\b", passage)
     ]

@@ -30,7 +30,6 @@ from sklearn.metrics import roc_auc_score
 
 from index import Engine, IndexSettings, Scope
 from index.confidence import Signals
-from index.engine import _Understood
 
 OFF_TOPIC = 100
 """Questions of other articles asked of each, at most."""
@@ -112,7 +111,7 @@ def gather(
 def ask(engine: Engine, number: int, question: str, golds: list[str], kind: str) -> Example:
     vector = engine._embedder.encode([question])[0]
     searched = engine._library.searched(Scope.guild(number))
-    reading = engine._outcome(searched, _Understood(question, question), vector)
+    reading = engine._outcome(searched, question, vector)
     quote = folded(reading.quote.text)
     right = any(folded(gold) in quote for gold in golds)
     return Example(reading.signals, kind, right, number)

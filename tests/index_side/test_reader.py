@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tokenizers import ByteLevelBPETokenizer
+from transformers import RobertaConfig, RobertaForQuestionAnswering, RobertaTokenizerFast
 
 from index import ModelError
 from index.reader import Candidate, ReadingPassage, Span
 from index.reader.picker import SentencePicker
 from index.reader.spans import SpanReader
-from index.weights import packaged_model
 
 TEXT = "It was a fine ship. It sank in May 1910 with all hands. Twelve men were lost."
 SENTENCES = (Candidate(0, 19, 0.80), Candidate(20, 55, 0.75), Candidate(56, 77, 0.70))
@@ -126,6 +127,34 @@ def test_odd_text_is_read_without_complaint(reader: SpanReader, text: str) -> No
 
 
 def test_a_reader_without_its_weights_says_what_to_do(tmp_path: Path) -> None:
-    broken = SpanReader(packaged_model, tmp_path / "missing.safetensors")
+    broken = SpanReader.packaged(tmp_path / "missing.safetensors")
     with pytest.raises(ModelError, match="set READER to none"):
         broken.read("Who?", [passage("Nobody.")])
+
+
+def test_any_extractive_model_may_be_named(tmp_path: Path) -> None:
+    """A model of another family, with weights of chance: its spans still lie in the sentence."""
+    save_small_roberta(tmp_path)
+    named = SpanReader.named(str(tmp_path))
+    span = named.read("Who built it?", [passage("Ann built the tower. It stands by the sea.")])
+    assert 0 <= span.start < span.end
+    assert span.margin is not None
+
+
+def test_a_name_that_is_no_extractive_model_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="give a name or folder"):
+        SpanReader.named(str(tmp_path)).read("Who?", [passage("Nobody.")])
+
+
+def save_small_roberta(folder: Path) -> None:
+    words = ByteLevelBPETokenizer()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    words.train_from_iterator(["Ann built the tower by the sea"], special_tokens=special)
+    words.save(str(folder / "bpe.json"))
+    tokenizer = RobertaTokenizerFast(tokenizer_file=str(folder / "bpe.json"))
+    tokenizer.save_pretrained(folder)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16, max_position_embeddings=300, type_vocab_size=1,
+    )  # fmt: skip
+    RobertaForQuestionAnswering(config).save_pretrained(folder)
