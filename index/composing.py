@@ -28,7 +28,7 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 _LISTS_ON = re.compile(
-    r"(?:(?:the|an)?other|others|another|also|second|secondly|third|thirdly|finally|lastly|last|next"
+    r"(?:(?:the )?others?|another|also|second|secondly|third|thirdly|finally|lastly|last|next"
     r"|besides|in addition|further|furthermore|moreover|then|and|as well"
     r"|the (?:second|third|last|next)"
     r"|one|two|some)\b|.{0,60}\b(?:also|too|as well)\b",

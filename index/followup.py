@@ -163,12 +163,11 @@ def resolved(question: str, history: Sequence[Turn]) -> str:
     A pronoun gives way to the name that was last asked for or about; without one, or where
     the turn leaves out what it is about, the last question is said again after it.
     """
-    words = _WORD.findall(question.replace("\u2019", "'"))
-    name = _antecedent(history)
-    if name is None or _is_fragment([word.lower() for word in words]):
-        return f"{question} {history[-1].question}"
+    words = [word.lower() for word in _WORD.findall(question.replace("\u2019", "'"))]
     found = list(_POINTING.finditer(question))
-    if not found:
+    neuter = bool(found) and all(match[0].lower() in _NEUTER for match in found)
+    name = _antecedent(history, neuter=neuter)
+    if name is None or not found or _is_fragment(words):
         return f"{question} {history[-1].question}"
     parts, at = [], 0
     for match in found:
@@ -180,16 +179,21 @@ def resolved(question: str, history: Sequence[Turn]) -> str:
     return "".join([*parts, question[at:]])
 
 
-def _antecedent(history: Sequence[Turn]) -> str | None:
-    """What a pronoun most likely stands for: the answer to "who", or whom was asked about."""
-    last = history[-1]
-    answer = (last.answer or "").strip()
-    if len(answer) > _LONGEST_NAME_CHARS:
-        answer = ""
-    if _ASKS_NAME.match(last.question) and (name := _first_name(answer)):
-        return name
-    asked = (_first_name(turn.question) for turn in reversed(history))
-    return next((name for name in asked if name), None) or _first_name(answer)
+def _antecedent(history: Sequence[Turn], *, neuter: bool) -> str | None:
+    """What a pronoun most likely stands for: the answer to "who", or what was asked about.
+
+    ``neuter``: it is "it", which hardly stands for whoever was the answer.
+    """
+    for turn in reversed(history):
+        asked = _first_name(turn.question)
+        said = (turn.answer or "").strip()
+        told = _first_name(said) if len(said) <= _LONGEST_NAME_CHARS else None
+        if not (_ASKS_NAME.match(turn.question) and told):
+            told = None
+        found = (asked or told) if neuter else (told or asked)
+        if found:
+            return found
+    return None
 
 
 def _first_name(text: str) -> str | None:

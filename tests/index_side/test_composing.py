@@ -1,0 +1,75 @@
+"""How many of the sentences beside an answer belong to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from index.composing import MOST_ITEMS, Beside, belonging, is_item
+from index.intent import Wish
+
+
+def beside(*texts: str, paragraph: int = 1, item: bool = False) -> list[Beside]:
+    return [Beside(text, paragraph, item) for text in texts]
+
+
+STORY = beside(
+    "The gate was closed.",
+    "This was because the water had risen.",
+    "It took two days to fall.",
+    "Ann came home.",
+)
+
+
+@pytest.mark.parametrize("wish", [Wish.FACT, Wish.VERDICT])
+def test_a_fact_and_a_verdict_are_one_sentence(wish: Wish) -> None:
+    assert belonging(wish, STORY, 0) == range(1)
+
+
+def test_a_reason_goes_on_with_what_refers_back_to_it() -> None:
+    assert belonging(Wish.REASON, STORY, 0) == range(3)
+    assert belonging(Wish.REASON, STORY, 2) == range(2, 3)
+
+
+def test_a_reason_is_three_sentences_at_most() -> None:
+    assert belonging(Wish.REASON, beside(*["So it went on."] * 6), 1) == range(1, 4)
+
+
+def test_an_answer_does_not_go_on_into_the_next_paragraph() -> None:
+    parts = [*beside("The gate was closed."), *beside("This was wrong.", paragraph=2)]
+    assert belonging(Wish.REASON, parts, 0) == range(1)
+
+
+def test_a_list_is_all_of_its_items_and_nothing_around_them() -> None:
+    parts = [*beside("You need:"), *beside("a rope", "a card", "shoes", item=True), *beside("Go.")]
+    assert belonging(Wish.LIST, parts, 2) == range(1, 4)
+    assert belonging(Wish.LIST, parts, 0) == range(4)
+    assert belonging(Wish.FACT, parts, 2) == range(2, 3)
+
+
+def test_a_long_list_is_cut_and_holds_the_answer() -> None:
+    parts = beside(*[f"thing {n}" for n in range(30)], item=True)
+    for chosen in (0, 12, 29):
+        found = belonging(Wish.LIST, parts, chosen)
+        assert chosen in found
+        assert len(found) <= MOST_ITEMS
+
+
+def test_things_in_running_text_go_on_where_the_text_says_so() -> None:
+    parts = beside("One was a lamp.", "The other was a bell.", "Ann liked both.")
+    assert belonging(Wish.LIST, parts, 0) == range(2)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "expected"),
+    [
+        ("• a rope", 2, True),
+        ("x\n  - a rope. Or two.", 15, True),
+        ("3. Clip in.", 0, True),
+        ("A rope.", 0, False),
+        ("It was 3. Then", 10, False),
+    ],
+)
+def test_an_item_is_what_stands_on_a_line_with_a_bullet(
+    text: str, start: int, expected: bool
+) -> None:
+    assert is_item(text, start) is expected

@@ -1,0 +1,96 @@
+"""Questions of every kind over five articles, and follow-ups: written before the code.
+
+Whoever wrote them saw the articles alone. The floors are what the product promises.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index import Answer, Engine, IndexSettings, Kind, Scope, Turn
+from index.embedding import SentenceTransformerEmbedder
+from index.reader.spans import SpanReader
+
+FOLDER = Path(__file__).parent.parent / "data" / "kinds"
+BUNDLED = "article.md"
+ARTICLES = ("lake.html", "library_rules.md", "biography.txt", "patch_notes.md", BUNDLED)
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (FOLDER / name).read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def engine(
+    minilm: SentenceTransformerEmbedder, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    settings = IndexSettings(data_dir=tmp_path_factory.mktemp("kinds"))
+    reader = SpanReader.packaged()
+    with Engine.open(settings, embedder=minilm, reader=reader) as engine:
+        for number, name in enumerate(ARTICLES):
+            with resources.as_file(resources.files("index") / "data" / BUNDLED) as bundled:
+                engine.add(Scope.guild(number), bundled if name == BUNDLED else FOLDER / name)
+        yield engine
+
+
+def ask(engine: Engine, asked: dict[str, Any]) -> Answer:
+    history = [Turn(turn["question"], turn["answer"]) for turn in asked.get("history", ())]
+    scope = Scope.guild(ARTICLES.index(asked["article"]))
+    return engine.ask(scope, asked["question"], history=history)
+
+
+def holds(answer: Answer, wanted: list[str]) -> bool:
+    """Whether the quotes, whatever their white space, hold any of the wanted strings."""
+    said = " ".join(" ".join(quote.text.split()) for quote in answer.quotes)
+    return any(text in said for text in wanted)
+
+
+def is_right(asked: dict[str, Any], answer: Answer) -> bool:
+    match asked["sort"]:
+        case "chat":
+            return answer.kind is Kind.CHAT and not answer.answered
+        case "object":
+            return (answer.kind, answer.fact) == (Kind.ABOUT, asked["fact"]) and tells(
+                asked, answer
+            )
+        case "whole":
+            touched = sum(holds(answer, topic) for topic in asked["topics"])
+            is_short = 3 <= len(answer.quotes) <= 5
+            return answer.kind is Kind.SUMMARY and is_short and touched >= asked["least"]
+        case "list":
+            return all(holds(answer, item) for item in asked["items"])
+        case "span":
+            return answer.kind is Kind.SPAN and holds(answer, asked["gold"])
+        case _:
+            is_short = answer.kind is Kind.SENTENCES and len(answer.quotes) <= 3
+            return is_short and holds(answer, asked["gold"])
+
+
+def tells(asked: dict[str, Any], answer: Answer) -> bool:
+    if asked.get("known"):
+        return answer.answered
+    if asked["gold"] is None:
+        return not answer.answered
+    return any(text in (answer.text or "") for text in asked["gold"])
+
+
+def test_at_least_54_of_60_questions_of_all_kinds(engine: Engine) -> None:
+    asked = lines("questions.jsonl")
+    wrong = [q["id"] for q in asked if not is_right(q, ask(engine, q))]
+    print(f"questions of all kinds: {len(asked) - len(wrong)} of {len(asked)} right, not {wrong}")
+    assert len(asked) == 60
+    assert len(asked) - len(wrong) >= 54
+
+
+def test_at_least_17_of_20_follow_ups(engine: Engine) -> None:
+    asked = lines("followups.jsonl")
+    wrong = [q["id"] for q in asked if not holds(ask(engine, q), q["gold"])]
+    print(f"follow-ups: {len(asked) - len(wrong)} of {len(asked)} right, not {wrong}")
+    assert len(asked) == 20
+    assert len(asked) - len(wrong) >= 17
