@@ -35,10 +35,11 @@ _SUBORDINATING = frozenset(
 _DEMONSTRATIVE = frozenset(("this", "these", "those", "that", "that's"))
 _COMPARING = frozenset(("else", "other", "others", "another", "also", "too", "instead", "besides"))
 _COMPARING_PHRASE = re.compile(
-    r"\b(?:any(?:thing)? more\W*$|tell me more\W*$|the same\W*$|what about|how about|how so"
-    r"|how come\W*$|why not|what happened (?:next|then|after\W*$)|after(?:wards?| that)"
-    r"|before that|since then|until then\W*$|at (?:that|the) time|which ones?\b"
-    r"|the (?:first|second|last|other|former|latter) ones?)\b"
+    r"\b(?:what about|how about|how so|why not|what happened (?:next|then)|after(?:wards| that)"
+    r"|before that|since then|(?:at|by) (?:that|the) time|which ones?"
+    r"|the (?:first|second|last|other|former|latter) ones?"
+    r"|(?<!no )(?<!any )one (?:is|was|has|does|did|can|will|gets|wants|of (?:them|these|those)))\b"
+    r"|\b(?:any(?:thing)? more|tell me more|the same|how come|what happened after|until then)\W*$"
 )
 _OPENING = frozenset(("and", "but", "or", "so", "then", "also", "because"))
 # "It" stands for nothing in "how long does it take to ...", "is it true that ...".
@@ -168,7 +169,11 @@ def resolved(question: str, history: Sequence[Turn]) -> str:
     neuter = bool(found) and all(match[0].lower() in _NEUTER for match in found)
     name = _antecedent(history, neuter=neuter)
     if name is None or not found or _is_fragment(words):
-        return f"{question} {history[-1].question}"
+        last = history[-1]
+        # "Why?" asks about what was said, if that was more than a name or a number.
+        said = (last.answer or "").split()
+        is_why = words[:1] == ["why"] or words[:2] == ["how", "come"]
+        return f"{question} {last.answer if is_why and len(said) > 3 else last.question}"
     parts, at = [], 0
     for match in found:
         word = match[0].lower()

@@ -196,7 +196,22 @@ class Generation:
             same = article[beside] == article[rows]
             beside = np.where(same, beside, rows)
             best = np.maximum(best, self.parts.window_vectors.scores(query, beside))
-        return best
+        return np.maximum(best, self._heading_above(query, rows))
+
+    def _heading_above(self, query: Scores, rows: Rows) -> Scores:
+        """The cosine of the heading that a sentence stands under; -1 where there is none.
+
+        The title, which stands above all of an article, tells its sentences apart by nothing.
+        """
+        sentences = self.parts.sentences
+        headings = np.flatnonzero(sentences["heading"]).astype(np.int64)
+        headings = headings[sentences["number"][headings] > 0]
+        if not len(headings):
+            return np.full(len(rows), -1.0, dtype=np.float32)
+        above = headings[np.maximum(np.searchsorted(headings, rows) - 1, 0)]
+        own = (above < rows) & (sentences["article"][above] == sentences["article"][rows])
+        cosines = self.parts.sentence_vectors.scores(query, above)
+        return np.where(own, cosines, np.float32(-1.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,9 +154,12 @@ def topics(examples: list[Example]) -> np.ndarray:
 
 
 def rights(examples: list[Example]) -> np.ndarray:
-    rows = [(e.signals.quote_cosine, e.signals.quote_coverage, e.signals.lead) for e in examples]
-    margins = [e.signals.margin for e in examples]
-    return np.array(rows) if None in margins else np.column_stack([np.array(rows), margins])
+    return np.array(
+        [
+            (s.quote_cosine, s.quote_coverage, s.lead if s.margin is None else s.margin)
+            for s in (example.signals for example in examples)
+        ]
+    )
 
 
 def fit(values: np.ndarray, labels: list[bool]) -> LogisticRegression:

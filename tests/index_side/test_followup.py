@@ -19,6 +19,11 @@ MA = [Turn("When did Jack Ma speak?", "in October 2020")]
         ("Why did they fine him?", MA, "Why did Jack Ma fine Jack Ma?"),
         ("Who praised her?", MA, "Who praised Jack Ma?"),
         ("Why?", MA, "Why? When did Jack Ma speak?"),
+        (
+            "How come?",
+            [Turn("Are lamps allowed?", "We banned lamps in 2021")],
+            "How come? We banned lamps in 2021",
+        ),
         ("And the others?", MAYOR, "And the others? Who is the mayor of Beijing?"),
         (
             "Where was it?",
@@ -44,7 +49,17 @@ def test_a_pronoun_gives_way_to_the_name_that_was_spoken_of(
     assert resolved(question, history) == expected
 
 
-@pytest.mark.parametrize("question", ["How many years?", "why two versions?", "which one"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many years?",
+        "why two versions?",
+        "which one",
+        "How come?",
+        "Anything more?",
+        "what if one is too light",
+    ],
+)
 def test_a_turn_too_short_to_say_what_it_is_about_leans(question: str) -> None:
     assert leans(question)
 
