@@ -33,8 +33,14 @@ BLOCK_CHARS = (220, 600)
 """A block that is read is filled from beside its paragraph up to the first, from within it
 up to the second; those the reader was trained on were of like size."""
 _WINDOWS_FOR_COVERAGE = 5
+FEWEST_IN_PROSE = 5
+"""Sentences beside lists from which an article is told in short by them alone."""
 LIKE_HEADING = 0.6
-"""The cosine from which a heading says what a question asks for."""
+STANDS_OUT = (0.4, 0.2)
+"""The cosine from which a heading says what a question asks for; a lower one does when it
+is ahead of the next heading by as much."""
+SOON = 3
+"""Sentences below a heading within which its list begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,7 @@ def read(
     quote = quoted(generation, row, text_of)
     quotes = tuple(
         quote if beside == row else quoted(generation, beside, text_of)
-        for beside in _belonging(generation, row, wish, text_of)
+        for beside in _belonging(generation, row, wish, text_of, words)
     )
     signals = _signals(found, chosen, quote, span, words, text_of)
     reading = Reading(start, end, quote, quotes, signals, passages(found, text_of))
@@ -189,28 +195,46 @@ def _with_announced_list(found: Found, reading: Reading, text_of: TextOf) -> Rea
 
     No single item says so itself: "Known bugs" stands above them.
     """
-    best = reading
     candidates = set(zip(found.generation_of.tolist(), found.rows.tolist(), strict=True))
+    likeness: list[tuple[float, int, int]] = []
     for number, generation in enumerate(found.generations):
-        vectors, sentences = generation.parts.sentence_vectors, generation.parts.sentences
-        headings = np.flatnonzero(sentences["heading"]).astype(np.int64)
-        cosines = vectors.scores(found.query, headings)
-        for heading, cosine in zip(headings.tolist(), cosines.tolist(), strict=True):
-            first = heading + 1
-            if cosine < max(LIKE_HEADING, best.announced) or (number, first) not in candidates:
-                continue
-            rows = _belonging(generation, first, Wish.LIST, text_of)
-            if len(rows) > 1:
-                quotes = tuple(quoted(generation, row, text_of) for row in rows)
-                best = replace(
-                    reading,
-                    start=quotes[0].start,
-                    end=quotes[-1].end,
-                    quote=quotes[0],
-                    quotes=quotes,
-                    announced=cosine,
-                )
-    return best
+        headings = np.flatnonzero(generation.parts.sentences["heading"]).astype(np.int64)
+        cosines = generation.parts.sentence_vectors.scores(found.query, headings)
+        likeness += [
+            (c, number, h) for c, h in zip(cosines.tolist(), headings.tolist(), strict=True)
+        ]
+    likeness.sort(reverse=True)
+    second = likeness[1][0] if len(likeness) > 1 else 0.0
+    for cosine, number, heading in likeness[:1]:
+        generation = found.generations[number]
+        first = _first_item(generation, heading, text_of)
+        stands_out = cosine >= LIKE_HEADING or cosine >= max(STANDS_OUT[0], second + STANDS_OUT[1])
+        if stands_out and first is not None and (number, first) in candidates:
+            rows = _belonging(generation, first, Wish.LIST, text_of, ())
+            quotes = tuple(quoted(generation, row, text_of) for row in rows)
+            return replace(
+                reading,
+                start=quotes[0].start,
+                end=quotes[-1].end,
+                quote=quotes[0],
+                quotes=quotes,
+                announced=cosine,
+            )
+    return reading
+
+
+def _first_item(generation: Generation, heading: int, text_of: TextOf) -> int | None:
+    """The row of the first item of a list that begins soon below a heading."""
+    sentences = generation.parts.sentences
+    article = generation.manifest.articles[int(sentences[heading]["article"])]
+    text = text_of(generation.scope, article.id, article.version)
+    for row in range(heading + 1, min(heading + 1 + SOON, len(sentences))):
+        one = sentences[row]
+        if one["heading"] or one["article"] != sentences[heading]["article"]:
+            return None
+        if is_item(text, int(one["start"])):
+            return row
+    return None
 
 
 def summarised(generation: Generation, article: int, text_of: TextOf, most: int) -> list[Quote]:
@@ -222,6 +246,9 @@ def summarised(generation: Generation, article: int, text_of: TextOf, most: int)
         return []
     of = generation.manifest.articles[article]
     text = text_of(generation.scope, of.id, of.version)
+    # The items of a list say little alone; they count where there is hardly anything else.
+    prose = [row for row in rows.tolist() if not is_item(text, int(sentences[row]["start"]))]
+    rows = np.array(prose, dtype=np.int64) if len(prose) >= FEWEST_IN_PROSE else rows
     texts = [_exact(text, int(sentences[row]["start"]), int(sentences[row]["end"])) for row in rows]
     vectors = generation.parts.sentence_vectors.vectors(rows)
     paragraphs = sentences["paragraph"][rows].tolist()
@@ -230,7 +257,9 @@ def summarised(generation: Generation, article: int, text_of: TextOf, most: int)
     ]
 
 
-def _belonging(generation: Generation, row: int, wish: Wish, text_of: TextOf) -> range:
+def _belonging(
+    generation: Generation, row: int, wish: Wish, text_of: TextOf, words: Sequence[str]
+) -> range:
     """The rows of the sentences that answer together with the one at ``row``."""
     sentences = generation.parts.sentences
     article = generation.manifest.articles[int(sentences[row]["article"])]
@@ -253,7 +282,7 @@ def _belonging(generation: Generation, row: int, wish: Wish, text_of: TextOf) ->
         )
         for one in sentences[first : last + 1]
     ]
-    chosen = belonging(wish, beside, row - first)
+    chosen = belonging(wish, beside, row - first, words)
     return range(first + chosen.start, first + chosen.stop)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from index.intent import Wish
+from index.lexical import tokens
 
 MOST_SENTENCES = 3
 MOST_ITEMS = 8
@@ -25,6 +26,11 @@ _GOES_ON = re.compile(
     r"|consequently|for (?:example|instance)|in (?:turn|addition|this way|that case)"
     r"|by (?:doing|then)"
     r"|without|such|only then|another|to do (?:this|that|so)|and|but|or)\b",
+    re.IGNORECASE,
+)
+_GIVES_REASON = re.compile(
+    r"\b(?:because|since|due to|owing to|so that|in order to|reasons?|therefore|caused|thanks to"
+    r"|as a result|led to|which is why|that is why)\b|, (?:as|so|for)\b",
     re.IGNORECASE,
 )
 _LISTS_ON = re.compile(
@@ -46,10 +52,16 @@ class Beside:
     item: bool
 
 
-def belonging(wish: Wish, sentences: Sequence[Beside], chosen: int) -> range:
-    """Which of neighbouring sentences make the answer together; ``chosen`` is among them."""
+def belonging(
+    wish: Wish, sentences: Sequence[Beside], chosen: int, asked: Sequence[str] = ()
+) -> range:
+    """Which of neighbouring sentences make the answer together; ``chosen`` is among them.
+
+    ``asked`` are the question's words, stemmed: of several things that it asks for, one may
+    stand in the next sentence.
+    """
     own = sentences[chosen]
-    if wish not in {Wish.LIST, Wish.REASON}:
+    if wish not in {Wish.LIST, Wish.REASON, Wish.MANNER}:
         return range(chosen, chosen + 1)
     leads_in = own.text.rstrip().endswith(":")
     if wish is Wish.LIST and own.item:
@@ -57,13 +69,16 @@ def belonging(wish: Wish, sentences: Sequence[Beside], chosen: int) -> range:
     if own.item or leads_in:  # the steps of a procedure, or what the colon promises
         most = MOST_ITEMS if wish is Wish.LIST else MOST_SENTENCES
         return _until(sentences, chosen, lambda one: one.item, most + leads_in)
-    follows = _GOES_ON if wish is Wish.REASON else _LISTS_ON
-    return _until(
-        sentences,
-        chosen,
-        lambda one: one.paragraph == own.paragraph and bool(follows.match(one.text)),
-        MOST_SENTENCES,
-    )
+    # A sentence that gives no reason is only what happened: the reason stands behind it.
+    anything = wish is Wish.REASON and not _GIVES_REASON.search(own.text)
+    missing = set(asked) - set(tokens(own.text)) if wish is Wish.LIST else set()
+
+    def goes_on(one: Beside) -> bool:
+        follows = (_LISTS_ON if wish is Wish.LIST else _GOES_ON).match(one.text)
+        wanted = anything or bool(follows) or bool(missing.intersection(tokens(one.text)))
+        return wanted and one.paragraph == own.paragraph
+
+    return _until(sentences, chosen, goes_on, MOST_SENTENCES)
 
 
 def is_item(text: str, start: int) -> bool:

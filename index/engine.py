@@ -31,7 +31,7 @@ from index.journal import Journal
 from index.lexical import tokens
 from index.library import Library, silent
 from index.overview import overview
-from index.question import Checked, check, normalise
+from index.question import Checked, chats, check, normalise
 from index.ranking import WEIGHTS
 from index.reader import Candidate, Reader, ReadingPassage
 from index.reader.picker import SentencePicker
@@ -262,6 +262,8 @@ class Engine:
         # The reading with its history counts first, unless only the bare one finds an answer.
         best = next((o for o in outcomes if o.confidence >= limit), outcomes[0])
         elapsed_ms = (time.perf_counter() - started) * 1000
+        if best.confidence < limit and chats(checked.text, best.signals.coverage):
+            checked = replace(checked, kind=Kind.CHAT)
         return _answer(checked, wanted.wish, best, limit, elapsed_ms)
 
     def search(self, scope: Scope, query: str, *, limit: int = 5) -> list[Hit]:
@@ -422,7 +424,7 @@ def _marked(wish: Wish, reading: Reading) -> tuple[int, int, str]:
 def _kind(wish: Wish, reading: Reading) -> Kind:
     if wish is Wish.LIST and len(reading.quotes) > 1:
         return Kind.LIST
-    return Kind.SENTENCES if wish in {Wish.REASON, Wish.VERDICT} else Kind.SPAN
+    return Kind.SENTENCES if wish in {Wish.REASON, Wish.MANNER, Wish.VERDICT} else Kind.SPAN
 
 
 def _answer(

@@ -12,19 +12,22 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from difflib import get_close_matches
+from functools import cache, lru_cache
 from importlib import resources
 
 from index.types import Fact
 
 
 class Wish(StrEnum):
-    """FACT: the very words. REASON: up to three sentences. LIST: several things. VERDICT:
-    the sentence that decides. WHOLE: the article in short. OBJECT: the article itself.
+    """FACT: the very words. REASON (why) and MANNER (how): up to three sentences. LIST:
+    several things. VERDICT: the sentence that decides. WHOLE: the article in short.
+    OBJECT: the article itself.
     """
 
     FACT = "fact"
     REASON = "reason"
+    MANNER = "manner"
     LIST = "list"
     VERDICT = "verdict"
     WHOLE = "whole"
@@ -74,7 +77,19 @@ def _of_articles(bare: str) -> Intent | None:
 def _bare(text: str) -> str:
     """The words in lower case, without apostrophes and without the politeness before them."""
     words = re.findall(r"[^\W_]+", re.sub(r"['\u2019`;]", "", text.lower()))
-    return _wordings().polite.sub("", " ".join(words))
+    return _wordings().polite.sub("", " ".join(map(_spelt, words)))
+
+
+_KEYWORDS = ("article", "articles", "author", "published", "publication", "summary", "summarise")
+_SHORTEST_MISSPELT = 6
+
+
+@lru_cache(1024)
+def _spelt(word: str) -> str:
+    """A slip in one of the words that matter here is mended: "artical", "publshed"."""
+    if len(word) < _SHORTEST_MISSPELT or word in _KEYWORDS:
+        return word
+    return next(iter(get_close_matches(word, _KEYWORDS, n=1, cutoff=0.85)), word)
 
 
 _CLAUSE = re.compile(r"[,;:.!?\u2026()]+(?:\s|$)|\s[\u2013\u2014-]\s")

@@ -213,6 +213,27 @@ def _is_small_talk(words: list[str]) -> bool:
     return all(word in known["chatting"] or word in known["filling"] for word in words)
 
 
+_FOREIGN_MATTER = 0.3
+"""The share of a question's words that an article holds, below which it is not about it."""
+
+
+def chats(text: str, coverage: float) -> bool:
+    """Whether a turn that no article answers was said to the bot, or says nothing at all.
+
+    ``coverage`` is the share of its words (by weight, 0..1) that the nearest passage holds.
+    Only for what is declined anyway: it decides between "the article does not say" and a
+    friendly line, never whether to answer.
+    """
+    known = _small_talk()
+    words = re.findall(r"[^\W_]+", re.sub(r"['\u2019`]", "", text.lower()))
+    if coverage >= _FOREIGN_MATTER or not words:
+        return False
+    to_the_bot = known["to_the_bot"] | known["chatting"] | known["feeling"]
+    if to_the_bot.intersection(words) or words[0] in known["orders"]:
+        return True
+    return not coverage and not known["asks"].intersection(words) and "?" not in text
+
+
 _EMOTICON = re.compile(r"(?:[:;=x8]['\u2019]?-?[dpo)(3|\\/]+|<3+|[xo^]_+[xo^]|x+d+)", re.IGNORECASE)
 
 

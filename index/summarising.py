@@ -23,6 +23,8 @@ MOST_ALIKE = 0.7
 """The cosine from which two sentences say the same."""
 _OPENING = 0.1
 """What opening a paragraph is worth beside the cosines."""
+_LEAD = 0.4
+"""What opening the article is worth: its first sentence is there to say what it is about."""
 
 _DANGLING = re.compile(
     r"(?:but|and|or|so|yet|then|also|this|that|these|those|it|its|he|she|they|his|her|their|him|them"
@@ -42,11 +44,12 @@ def summary(
     length 1, ``paragraphs`` those they stand in. Never more than ``most``.
     """
     count = len(texts)
-    wanted = min(most, 3 if count < 12 else 4 if count < 30 else 5)
+    wanted = min(most, 3 if count < 8 else 4 if count < 16 else 5)
     if count <= wanted:
         return list(range(count))
     opens = np.array([i == 0 or paragraphs[i] != paragraphs[i - 1] for i in range(count)])
     scores = vectors @ _middle(vectors) + _OPENING * opens
+    scores[0] += _LEAD
     fits = np.array([_stands_alone(text) for text in texts])
     chosen: list[int] = []
     for rows in _stretches(texts, wanted):

@@ -1,0 +1,94 @@
+"""How fast the packaged reader is, and whether half precision changes what it marks.
+
+    python -m tests.bench.reader FILE... [--questions 1000]
+
+FILEs are in the format of SQuAD. Each question is read in the passages that the engine
+brings for it, in bfloat16 where the processor has it, and in float32, the reference.
+Then one question over five passages of a hundred words is timed, in turns, so that
+all feel the same neighbours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from index import Engine, IndexSettings, Scope
+from index.answering import blocks, find
+from index.lexical import tokens
+from index.reader import Candidate, ReadingPassage
+from index.reader.spans import SpanReader
+
+PASSAGES, WORDS, ROUNDS = 5, 100, 40
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--questions", type=int, default=1000)
+    options = parser.parse_args()
+    reference, half = SpanReader.packaged(half=False), SpanReader.packaged(half=True)
+    asked = list(gathered(options.files, options.questions))
+    same = same_sentence = 0
+    for question, passages in asked:
+        one, other = reference.read(question, passages), half.read(question, passages)
+        same += (one.passage, one.start, one.end) == (other.passage, other.start, other.end)
+        same_sentence += one.passage == other.passage
+    print(f"{len(asked)} questions: {same / len(asked):.4f} of the spans in bfloat16 are those of")
+    print(f"float32; {same_sentence / len(asked):.4f} stand in the same passage")
+    timed(asked, {"float32": reference, "bfloat16": half})
+
+
+def gathered(files: Sequence[Path], most: int) -> Iterator[tuple[str, list[ReadingPassage]]]:
+    """Questions drawn by chance, each with the passages that the engine would have it read in."""
+    articles = [article for file in files for article in json.loads(file.read_bytes())["data"]]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Engine.open(IndexSettings(data_dir=Path(folder), reader="none")) as engine,
+    ):
+        drawn = []
+        for number, article in enumerate(articles):
+            text = "\n\n".join(p["context"] for p in article["paragraphs"])
+            engine.add(Scope.guild(number), text.encode(), media_type="text/plain")
+            drawn += [(number, q["question"]) for p in article["paragraphs"] for q in p["qas"]]
+        for number, question in random.Random(5).sample(drawn, min(most, len(drawn))):
+            vector = engine._embedder.encode([question])[0]
+            searched = engine._library.searched(Scope.guild(number))
+            found = find(searched, vector, tokens(question))
+            yield question, [block.passage for block in blocks(found, engine._text)]
+
+
+def timed(
+    asked: Sequence[tuple[str, list[ReadingPassage]]], readers: dict[str, SpanReader]
+) -> None:
+    words = [word for _, passages in asked for p in passages for word in p.text.split()]
+    passages = []
+    for number in range(PASSAGES):
+        text = " ".join(words[number * WORDS : (number + 1) * WORDS])
+        passages.append(ReadingPassage(text, (Candidate(0, len(text), 1.0),)))
+    question = asked[0][0]
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        times: dict[str, list[float]] = {name: [] for name in readers}
+        for _ in range(ROUNDS):
+            for name, reader in readers.items():
+                begun = time.perf_counter()
+                reader.read(question, passages)
+                times[name].append((time.perf_counter() - begun) * 1000)
+        for name, taken in times.items():
+            print(f"{PASSAGES} x {WORDS} words, {threads} threads, {name}:", end=" ")
+            print(f"median {statistics.median(taken):.1f} ms, best {min(taken):.1f} ms")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
