@@ -101,6 +101,8 @@ class Reading:
     quotes: tuple[Quote, ...]
     signals: Signals
     runs: tuple[Run, ...]
+    itemised: bool = False
+    """Whether the quotes are the items of a list, which answer together and not by a part."""
     announced: float = 0.0
     """The cosine of the heading that announces the list which was taken instead."""
 
@@ -184,7 +186,8 @@ def read(
         for beside in _belonging(generation, row, wish, text_of, words)
     )
     signals = _signals(found, chosen, quote, span, words, text_of)
-    reading = Reading(start, end, quote, quotes, signals, passages(found, text_of))
+    itemised = len(quotes) > 1 and is_item(text_of(*_version(generation, row)), quote.start)
+    reading = Reading(start, end, quote, quotes, signals, passages(found, text_of), itemised)
     if wish is Wish.LIST and len(quotes) < MOST_SENTENCES:
         return _with_announced_list(found, reading, text_of)
     return reading
@@ -218,16 +221,22 @@ def _with_announced_list(found: Found, reading: Reading, text_of: TextOf) -> Rea
                 end=quotes[-1].end,
                 quote=quotes[0],
                 quotes=quotes,
+                itemised=True,
                 announced=cosine,
             )
     return reading
 
 
+def _version(generation: Generation, row: int) -> tuple[Scope, int, int]:
+    """Which stored text the sentence at ``row`` is from."""
+    article = generation.manifest.articles[int(generation.parts.sentences[row]["article"])]
+    return generation.scope, article.id, article.version
+
+
 def _first_item(generation: Generation, heading: int, text_of: TextOf) -> int | None:
     """The row of the first item of a list that begins soon below a heading."""
     sentences = generation.parts.sentences
-    article = generation.manifest.articles[int(sentences[heading]["article"])]
-    text = text_of(generation.scope, article.id, article.version)
+    text = text_of(*_version(generation, heading))
     for row in range(heading + 1, min(heading + 1 + SOON, len(sentences))):
         one = sentences[row]
         if one["heading"] or one["article"] != sentences[heading]["article"]:
@@ -262,8 +271,7 @@ def _belonging(
 ) -> range:
     """The rows of the sentences that answer together with the one at ``row``."""
     sentences = generation.parts.sentences
-    article = generation.manifest.articles[int(sentences[row]["article"])]
-    text = text_of(generation.scope, article.id, article.version)
+    text = text_of(*_version(generation, row))
 
     def near(beside: int) -> bool:
         other = sentences[beside]

@@ -11,8 +11,8 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from difflib import get_close_matches
+from enum import StrEnum
 from functools import cache, lru_cache
 from importlib import resources
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot import render, views
 from bot.panels.reindex import progress_panel, report_panel
-from index import Answer, Kind, Quote, Record, Scope
+from index import About, Answer, Fact, Kind, Quote, Record, Scope
 
 from .stand_in import (
     SENTENCES,
@@ -249,3 +249,83 @@ def test_the_small_print_of_a_web_page_links_to_the_sentence_and_to_nothing_else
 @given(st.text(min_size=1, max_size=2000))
 def test_any_text_keeps_every_limit(text: str) -> None:
     assert all(fits(view) for view in hostile_views(text))
+
+
+def summary_of(*quotes: Quote) -> Answer:
+    return replace(
+        answer_of(quotes[0]),
+        kind=Kind.SUMMARY,
+        quotes=quotes,
+        text=" ".join(q.text for q in quotes),
+    )
+
+
+def about_of(fact: Fact, *about: About) -> Answer:
+    return replace(not_said(Kind.ABOUT), fact=fact, about=about)
+
+
+def test_a_summary_is_a_list_of_the_articles_own_sentences() -> None:
+    view = render.answer_view(
+        summary_of(*(quote_of(text, n) for n, text in enumerate(SENTENCES, 1)))
+    )
+    assert [spaced(line) for line in lines(view)] == [
+        "## In short",
+        "\n".join(f"- {text}" for text in SENTENCES),
+        f"-# {TITLE}\n-# The 3 sentences that say most of it",
+    ]
+
+
+def test_a_summary_of_several_articles_names_each() -> None:
+    other = replace(quote_of(SENTENCES[1]), article="The zoo", article_id=2)
+    view = render.answer_view(summary_of(quote_of(SENTENCES[0]), other))
+    assert f"- **{TITLE}**: {SENTENCES[0]}\n- **The zoo**: {SENTENCES[1]}" in lines(view)
+
+
+@pytest.mark.parametrize(
+    ("fact", "about", "heading"),
+    [
+        (Fact.TITLE, About(TITLE, "/srv/secret/a.md", 400), f"## {TITLE}"),
+        (Fact.AUTHOR, About(TITLE, "", 400, author="Ann"), "## Ann"),
+        (Fact.AUTHOR, About(TITLE, "", 400), "## The article does not name its author"),
+        (
+            Fact.PUBLISHED,
+            About(TITLE, "", 400),
+            "## The article does not say when it was published",
+        ),
+        (Fact.SOURCE, About(TITLE, "/srv/secret/a.md", 400), "## a.md"),
+        (Fact.SOURCE, About(TITLE, "", 400), "## the article that comes with me"),
+        (Fact.LENGTH, About(TITLE, "", 400), "## 400 words · about 2 minutes to read"),
+        (Fact.LENGTH, About(TITLE, "", None), "## How long the article is, I do not know"),
+    ],
+)
+def test_what_an_article_is_without_the_folders_of_the_machine(
+    fact: Fact, about: About, heading: str
+) -> None:
+    shown = lines(render.answer_view(about_of(fact, about)))
+    assert spaced(shown[0]) == heading
+    assert "secret" not in "".join(shown)
+
+
+def test_of_several_articles_each_is_told() -> None:
+    view = render.answer_view(
+        about_of(Fact.AUTHOR, About("A", "", 1, author="Ann"), About("B", "", 1))
+    )
+    assert "- **A**: Ann\n- **B**: not told" in lines(view)
+
+
+def test_hostile_titles_and_sentences_stay_inside_the_limits() -> None:
+    quotes = [quote_of(HOSTILE * 8, n) for n in range(1, 6)]
+    view = render.answer_view(summary_of(*quotes))
+    about = [About(HOSTILE, HOSTILE, 5, author=HOSTILE, published=HOSTILE) for _ in range(5)]
+    told = [render.answer_view(about_of(fact, *about)) for fact in Fact]
+    for one in (view, *told):
+        assert fits(one)
+        assert "<@1234567890123456789>" not in "".join(lines(one))
+
+
+def test_what_has_no_quote_has_no_button_for_its_context() -> None:
+    record = Record(
+        "0" * 16, Scope.guild(1), 1, datetime.now(UTC), about_of(Fact.TITLE, About(TITLE, "", 4))
+    )
+    ids = [item.custom_id for row in views.rows(record, asker=1) for item in row.walk_children()]
+    assert not [custom_id for custom_id in ids if "context" in custom_id]

@@ -439,3 +439,25 @@ def test_questions_are_answered_while_real_models_index(
         for thread in threads:
             thread.join()
     assert errors == []
+
+
+def test_a_heading_counts_for_what_stands_below_it(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("# Tales\n\n## Gold\n\nIt was lost at sea.\n\n## Apples\n\nThey were red.")
+    engine.add(LOCAL, path)
+    assert engine.ask(LOCAL, "Where is the gold?", threshold=0).quotes[0].text == (
+        "It was lost at sea."
+    )
+
+
+def test_what_was_said_to_the_bot_gets_a_friendly_line(engine: Engine) -> None:
+    engine.add(LOCAL, b"The king has gold.")
+    answer = engine.ask(LOCAL, "play some lofi beats")
+    assert (answer.kind, answer.answered) == (Kind.CHAT, False)
+    assert answer.passages
+
+
+def test_yes_or_no_is_answered_by_the_sentence_that_decides(engine: Engine) -> None:
+    engine.add(LOCAL, b"The king has gold. The queen has a ship.")
+    answer = engine.ask(LOCAL, "Does the queen have a ship?", threshold=0)
+    assert (answer.kind, answer.text) == (Kind.SENTENCES, "The queen has a ship.")

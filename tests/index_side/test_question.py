@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from index import Kind, LanguageError, QuestionError
 from index import question as module
 from index.followup import leans
-from index.question import Checked, check, normalise
+from index.question import Checked, chats, check, normalise
 
 
 def checked(text: str) -> Checked:
@@ -409,3 +409,42 @@ def test_a_turn_that_names_its_subject_does_not_lean(turn):
 @given(st.text(max_size=200))
 def test_whether_any_text_leans_can_be_said(text):
     assert leans(text) in {True, False}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thx mate, super helpful",
+        "lol nice",
+        "you suck at this lmao",
+        ":D :D",
+        "ur a bot right?",
+        "is the bot useful",
+    ],
+)
+def test_small_talk_is_told_by_its_words(text: str) -> None:
+    assert check(text, max_chars=99, english_only=True).kind is Kind.CHAT
+
+
+@pytest.mark.parametrize("text", ["is it good?", "who is the best", "was it bad", "Is love real?"])
+def test_a_question_of_small_words_is_still_a_question(text: str) -> None:
+    assert check(text, max_chars=99, english_only=True).kind is Kind.SPAN
+
+
+@pytest.mark.parametrize(
+    ("text", "coverage", "expected"),
+    [
+        ("do u have a gf", 0.0, True),
+        ("play some lofi beats", 0.1, True),
+        ("blorp fnizzle gwark", 0.0, True),
+        ("Thank you, that cleared it up for me.", 0.1, True),
+        ("can you swim there?", 0.8, False),  # the article speaks of swimming
+        ("Why do cats purr?", 0.0, False),
+        ("quantum computing?", 0.0, False),
+        ("", 0.0, False),
+    ],
+)
+def test_what_no_article_answers_may_have_been_said_to_the_bot(
+    text: str, coverage: float, expected: bool
+) -> None:
+    assert chats(text, coverage) is expected

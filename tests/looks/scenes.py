@@ -106,6 +106,31 @@ async def answer_of_several_paragraphs(stage: Stage) -> Any:
 
 
 @scene
+async def in_short(stage: Stage) -> Any:
+    return await stage.asks("What is this about?")
+
+
+@scene
+async def about_the_length(stage: Stage) -> Any:
+    return await stage.asks("How long is the article?")
+
+
+@scene
+async def about_the_author_unknown(stage: Stage) -> Any:
+    return await stage.mentions("Who wrote this?")
+
+
+@scene
+async def a_reason(stage: Stage) -> Any:
+    return await stage.asks("Why did Jack Ma get into trouble?")
+
+
+@scene
+async def a_verdict(stage: Stage) -> Any:
+    return await stage.asks("Is Daniel Zhang staying on as head of Alibaba?")
+
+
+@scene
 async def answer_of_a_web_page(stage: Stage) -> Any:
     def linked(answer: Answer) -> Answer:
         quote = replace(answer.quotes[0], source="https://example.org/tech?page=2")

@@ -8,7 +8,7 @@ from bot.certainty import percent, words
 from bot.contract import answer_json, as_line, error_json, search_json
 from bot.questions import Line, read_line, read_lines
 from bot.terminal import Screen, answer_text, harmless, passages_text
-from index import Answer, Hit, Kind, Passage, Quote, Scope, Turn
+from index import About, Answer, Fact, Hit, Kind, Passage, Quote, Scope, Turn
 
 ARTICLE = "Rain fell all day. Ada Lovelace wrote the first program in 1843. It was short."
 SENTENCE = "Ada Lovelace wrote the first program in 1843."
@@ -289,3 +289,29 @@ class TestQuestionLines:
         line = read_line(raw)
         assert line.question == (raw.decode() if question is None else question)
         assert error in line.error
+
+
+class TestOverviews:
+    def test_a_summary_is_one_sentence_a_line(self):
+        answer = an_answer(kind=Kind.SUMMARY)
+        assert shown(answer) == [f"• {SENTENCE}", "Engines · in short"]
+
+    def test_a_fact_about_the_article_stands_above_its_title(self):
+        about = About("Engines", "engines.md", 1200, author="Ann")
+        answer = an_answer(
+            kind=Kind.ABOUT, quotes=(), fact=Fact.LENGTH, about=(about,), passages=()
+        )
+        assert shown(answer) == ["1,200 words", "Engines"]
+
+    def test_what_the_article_does_not_tell_is_said(self):
+        answer = Answer(
+            "Who?", Kind.ABOUT, 0, 0, 1, fact=Fact.AUTHOR, about=(About("E", "e.md", 1),)
+        )
+        assert shown(answer) == ["The article does not name its author."]
+
+    def test_its_json_has_a_kind_and_no_quote(self):
+        answer = an_answer(kind=Kind.ABOUT, quotes=(), fact=Fact.TITLE, start=None, end=None)
+        told = answer_json(answer)
+        assert (told["kind"], told["answered"], told["quote"], told["quotes"]) == (
+            "about", True, None, []
+        )  # fmt: skip
