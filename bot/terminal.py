@@ -31,12 +31,10 @@ from index import About, Answer, Fact, Hit, Kind, Quote
 
 NOT_SAID = "The article does not say."
 UNKNOWN = {
-    Fact.TITLE: "The article has no title.",
     Fact.AUTHOR: "The article does not name its author.",
     Fact.PUBLISHED: "The article does not say when it was published.",
-    Fact.SOURCE: "The article came with this program.",
-    Fact.LENGTH: "How long the article is, is not known.",
 }
+SOURCES = {"": "the article that comes with this program", "upload:": "an uploaded text"}
 NOT_A_QUESTION = "That is nothing an article could answer. Ask a question about it."
 
 # A pipe has no width to fit: rich must not fold lines that a program will read.
@@ -189,7 +187,7 @@ def _said(answer: Answer, *, styled: bool) -> Text:
 
 
 def _summary(answer: Answer) -> Text:
-    several = len({quote.article for quote in answer.quotes}) > 1
+    several = len({(quote.scope, quote.article_id) for quote in answer.quotes}) > 1
     lines = [
         Text.assemble(
             "• ", (f"{harmless(q.article)}: " if several else "", "bold"), harmless(q.text)
@@ -203,7 +201,7 @@ def _summary(answer: Answer) -> Text:
 
 def _about(answer: Answer) -> Text:
     assert answer.fact is not None
-    if answer.text is None:
+    if answer.text is None and answer.fact in UNKNOWN:
         return Text(UNKNOWN[answer.fact], style="bold")
     lines = []
     for about in answer.about:
@@ -216,8 +214,9 @@ def _about(answer: Answer) -> Text:
 
 def _fact(about: About, fact: Fact) -> str:
     if fact is Fact.LENGTH:
-        return f"{about.words:,} words" if about.words is not None else ""
-    return str(getattr(about, fact.value))
+        return f"{about.words:,} words"
+    value = str(getattr(about, fact.value))
+    return SOURCES.get(value, value) if fact is Fact.SOURCE else value
 
 
 def _marked(quote: Quote, answer: Answer, *, styled: bool) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,12 +34,21 @@ BLOCK_CHARS = (220, 600)
 """A block that is read is filled from beside its paragraph up to the first, from within it
 up to the second; those the reader was trained on were of like size."""
 _WINDOWS_FOR_COVERAGE = 5
+LONGEST_OWN_SUMMARY = 8
+"""Sentences; what is longer and called a summary is a chapter."""
+_SUMMARY_HEADING = re.compile(
+    r"\W*(?:in (?:short|brief|a nutshell)|(?:executive )?summary|tl;?dr|overview|abstract"
+    r"|highlights|at a glance|(?:key|main) (?:points|takeaways|facts))\W*",
+    re.IGNORECASE,
+)
 FEWEST_IN_PROSE = 5
 """Sentences beside lists from which an article is told in short by them alone."""
 LIKE_HEADING = 0.6
 STANDS_OUT = (0.4, 0.2)
 """The cosine from which a heading says what a question asks for; a lower one does when it
 is ahead of the next heading by as much."""
+HOLDS_LIST = 0.5
+"""The share of the question's words, by rarity, that a heading and its list must hold."""
 SOON = 3
 """Sentences below a heading within which its list begins."""
 
@@ -189,42 +199,63 @@ def read(
     itemised = len(quotes) > 1 and is_item(text_of(*_version(generation, row)), quote.start)
     reading = Reading(start, end, quote, quotes, signals, passages(found, text_of), itemised)
     if wish is Wish.LIST and len(quotes) < MOST_SENTENCES:
-        return _with_announced_list(found, reading, text_of)
+        return _with_announced_list(found, reading, words, text_of)
     return reading
 
 
-def _with_announced_list(found: Found, reading: Reading, text_of: TextOf) -> Reading:
+def _with_announced_list(
+    found: Found, reading: Reading, words: Sequence[str], text_of: TextOf
+) -> Reading:
     """The list below a heading that says what was asked for, where there is one.
 
-    No single item says so itself: "Known bugs" stands above them.
+    No single item says so itself: "Known bugs" stands above them. Heading and items must
+    hold most of the question's words too: the rules of a house are not those of chess.
     """
-    candidates = set(zip(found.generation_of.tolist(), found.rows.tolist(), strict=True))
+    announced = _announcing_heading(found)
+    if announced is None:
+        return reading
+    cosine, generation, heading = announced
+    first = _first_item(generation, heading, text_of)
+    number = found.generations.index(generation)
+    at = np.flatnonzero((found.generation_of == number) & (found.rows == (first or -1)))
+    if first is None or not len(at):
+        return reading
+    quotes = tuple(
+        quoted(generation, row, text_of)
+        for row in _belonging(generation, first, Wish.LIST, text_of, ())
+    )
+    said = " ".join([quoted(generation, heading, text_of).text, *(q.text for q in quotes)])
+    coverage = _coverage(found, int(at[0]), said, words)
+    if coverage < HOLDS_LIST:
+        return reading
+    return replace(
+        reading,
+        start=quotes[0].start,
+        end=quotes[-1].end,
+        quote=quotes[0],
+        quotes=quotes,
+        itemised=True,
+        announced=cosine,
+    )
+
+
+def _announcing_heading(found: Found) -> tuple[float, Generation, int] | None:
+    """The heading most like the question, if it is enough so: its cosine, and where it is."""
     likeness: list[tuple[float, int, int]] = []
     for number, generation in enumerate(found.generations):
-        headings = np.flatnonzero(generation.parts.sentences["heading"]).astype(np.int64)
-        cosines = generation.parts.sentence_vectors.scores(found.query, headings)
-        likeness += [
-            (c, number, h) for c, h in zip(cosines.tolist(), headings.tolist(), strict=True)
-        ]
+        sentences = generation.parts.sentences
+        asked = np.unique(sentences["article"][found.rows[found.generation_of == number]])
+        mine = sentences["heading"] & np.isin(sentences["article"], asked)
+        rows = np.flatnonzero(mine).astype(np.int64)
+        cosines = generation.parts.sentence_vectors.scores(found.query, rows)
+        likeness += [(c, number, r) for c, r in zip(cosines.tolist(), rows.tolist(), strict=True)]
+    if not likeness:
+        return None
     likeness.sort(reverse=True)
+    best, number, row = likeness[0]
     second = likeness[1][0] if len(likeness) > 1 else 0.0
-    for cosine, number, heading in likeness[:1]:
-        generation = found.generations[number]
-        first = _first_item(generation, heading, text_of)
-        stands_out = cosine >= LIKE_HEADING or cosine >= max(STANDS_OUT[0], second + STANDS_OUT[1])
-        if stands_out and first is not None and (number, first) in candidates:
-            rows = _belonging(generation, first, Wish.LIST, text_of, ())
-            quotes = tuple(quoted(generation, row, text_of) for row in rows)
-            return replace(
-                reading,
-                start=quotes[0].start,
-                end=quotes[-1].end,
-                quote=quotes[0],
-                quotes=quotes,
-                itemised=True,
-                announced=cosine,
-            )
-    return reading
+    stands_out = best >= LIKE_HEADING or best >= max(STANDS_OUT[0], second + STANDS_OUT[1])
+    return (best, found.generations[number], row) if stands_out else None
 
 
 def _version(generation: Generation, row: int) -> tuple[Scope, int, int]:
@@ -255,6 +286,8 @@ def summarised(generation: Generation, article: int, text_of: TextOf, most: int)
         return []
     of = generation.manifest.articles[article]
     text = text_of(generation.scope, of.id, of.version)
+    if own := _own_summary(generation, article, text):
+        return [quoted(generation, row, text_of) for row in own[:most]]
     # The items of a list say little alone; they count where there is hardly anything else.
     prose = [row for row in rows.tolist() if not is_item(text, int(sentences[row]["start"]))]
     rows = np.array(prose, dtype=np.int64) if len(prose) >= FEWEST_IN_PROSE else rows
@@ -264,6 +297,26 @@ def summarised(generation: Generation, article: int, text_of: TextOf, most: int)
     return [
         quoted(generation, int(rows[i]), text_of) for i in summary(texts, vectors, paragraphs, most)
     ]
+
+
+def _own_summary(generation: Generation, article: int, text: str) -> list[int]:
+    """The sentences that the article itself calls its summary, if it does."""
+    sentences = generation.parts.sentences
+    for heading in np.flatnonzero(
+        (sentences["article"] == article) & sentences["heading"]
+    ).tolist():
+        if not _SUMMARY_HEADING.fullmatch(
+            text[sentences[heading]["start"] : sentences[heading]["end"]]
+        ):
+            continue
+        rows = []
+        for row in range(heading + 1, len(sentences)):
+            if sentences[row]["heading"] or sentences[row]["article"] != article:
+                break
+            rows.append(row)
+        if 1 < len(rows) <= LONGEST_OWN_SUMMARY:
+            return rows
+    return []
 
 
 def _belonging(

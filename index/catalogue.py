@@ -60,10 +60,9 @@ versions = sa.Table(
     sa.Column("headings", sa.JSON, nullable=False),
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-    # As the source tells them, "" where it does not; words is how many the text has.
+    # As the source tells them, "" where it does not.
     sa.Column("author", sa.Text, nullable=False, server_default=""),
     sa.Column("published", sa.Text, nullable=False, server_default=""),
-    sa.Column("words", sa.Integer),
     sa.ForeignKeyConstraint(["scope", "article_id"], ["articles.scope", "articles.id"]),
 )
 
@@ -158,7 +157,8 @@ class Catalogue:
     def put(self, scope: Scope, document: Document, *, revive: bool = True) -> Article:
         """Store a document as the article of its source: new, changed, or as it was.
 
-        The version rises only when the title, the text or its headings differ.
+        The version rises only when the title, the author, the date, the text or its
+        headings differ.
         """
         now = datetime.now(UTC)
         digest = content_hash(document)
@@ -197,7 +197,6 @@ class Catalogue:
                         created_at=now,
                         author=document.author,
                         published=document.published,
-                        words=len(document.text.split()),
                     )
                 )
             self._touch(connection, scope)
@@ -388,7 +387,6 @@ _ARTICLES = (
         versions.c.content_hash,
         versions.c.author,
         versions.c.published,
-        versions.c.words,
         sa.func.length(versions.c.text).label("characters"),
     )
     .join(
@@ -415,7 +413,6 @@ def _article(row: Any) -> Article:
         content_hash=row.content_hash,
         characters=row.characters,
         added_at=row.added_at.replace(tzinfo=UTC),
-        words=row.words,
         author=row.author,
         published=row.published,
     )

@@ -40,7 +40,7 @@ _LISTS_ON = re.compile(
     r"|one|two|some)\b|.{0,60}\b(?:also|too|as well)\b",
     re.IGNORECASE,
 )
-_ITEM = re.compile(r"\s*(?:[•◦▪●*+\u2013\u2014-]|\(?\d{1,3}[.)])\s")
+_ITEM = re.compile(r"\s*(?:[•◦‣▪●○·*+\u2013\u2014-]|\(?\d{1,3}[.)])\s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The one orchestrator: it calls the stages in turn, and no stage calls another.
 
     source   -> sources -> catalogue -> building (chunking, embedding) -> generation
-    question -> question -> embedding -> generation -> answering (ranking, reader, confidence)
+    question -> question, intent, followup -> embedding -> generation
+             -> answering (ranking, reader, composing, confidence), or overview (summarising)
 
 Synchronous, and safe to use from several threads and processes at once.
 """
@@ -56,6 +57,11 @@ _CONFIGURED = "configured:"
 """Marks the source of the article that the settings name, so that naming another replaces it."""
 _BUNDLED = f"{_CONFIGURED}bundled"
 _TEXTS_IN_MEMORY = 64
+_SUMMARISES = re.compile(r"summ?[ae]r|tl;? ?dr|gist|in short|points|sum .*up", re.IGNORECASE)
+_TELLS_ITSELF = 0.5
+"""The confidence from which the text answers what the article does not tell as an object."""
+_SHORTEST_REASON = 4
+"""Words: a name alone is no reason, and no way to do something."""
 _LONGEST_TURN_CHARS = 1000
 
 
@@ -246,11 +252,13 @@ class Engine:
         deadline.check("opening the index")
         limit = self._settings.threshold if threshold is None else threshold
         wanted = intent(checked.text)
+        untold: Answer | None = None
         if checked.kind is not Kind.CHAT and _is_of_articles(wanted, checked.text, history):
-            answer = self._overview(checked.text, wanted, searched[0])
-            if answer is not None:
+            answer = self._overview(checked.text, wanted, searched)
+            if answer is not None and answer.answered:
                 elapsed_ms = (time.perf_counter() - started) * 1000
                 return replace(answer, threshold=limit, elapsed_ms=elapsed_ms)
+            untold = answer
             # A part of the article in short, or something else that has a title or a date.
             wanted = Intent(Wish.REASON if wanted.wish is Wish.WHOLE else Wish.FACT)
         readings = _readings(checked.text, history)
@@ -262,6 +270,9 @@ class Engine:
         # The reading with its history counts first, unless only the bare one finds an answer.
         best = next((o for o in outcomes if o.confidence >= limit), outcomes[0])
         elapsed_ms = (time.perf_counter() - started) * 1000
+        # What the article does not tell as an object, its text may all but spell out.
+        if untold is not None and best.confidence < max(limit, _TELLS_ITSELF):
+            return replace(untold, threshold=limit, elapsed_ms=elapsed_ms)
         if best.confidence < limit and chats(checked.text, best.signals.coverage):
             checked = replace(checked, kind=Kind.CHAT)
         return _answer(checked, wanted.wish, best, limit, elapsed_ms)
@@ -310,13 +321,19 @@ class Engine:
         found = _found(searched, vector, words, self._weights)
         return read(found, question, words, self._reader, self._text, wish=wish)
 
-    def _overview(self, question: str, wanted: Intent, searched: Searched) -> Answer | None:
-        # A server that has articles of its own means those, and not the shared ones.
+    def _overview(
+        self, question: str, wanted: Intent, searched: Sequence[Searched]
+    ) -> Answer | None:
         vector = self._embedder.encode([question])[0]
-        runs = passages(_found([searched], vector, tokens(question), self._weights), self._text)
+        runs = passages(_found(searched, vector, tokens(question), self._weights), self._text)
         hits = tuple(run.hit for run in runs)
-        stored = self._catalogue.articles(searched.generation.scope)
-        return overview(question, wanted, searched, stored, text_of=self._text, hits=hits)
+        # A server that has articles of its own means those, unless it names a shared one.
+        for one in searched if wanted.named else searched[:1]:
+            stored = self._catalogue.articles(one.generation.scope)
+            answer = overview(question, wanted, one, stored, text_of=self._text, hits=hits)
+            if answer is not None:
+                return answer
+        return None
 
     def _refresh(self, scope: Scope, progress: Progress) -> list[tuple[str, str]]:
         """Read the sources again; (title, reason) of each that cannot be read now."""
@@ -406,9 +423,10 @@ def _readings(text: str, history: Sequence[Turn]) -> list[str]:
 
 def _is_of_articles(wanted: Intent, question: str, history: Sequence[Turn]) -> bool:
     """Whether a question asks about the articles themselves; "it" may be what was spoken of."""
-    if wanted.wish is Wish.OBJECT:
-        return not (history and re.search(r"\b(?:it|that)\b", question.lower()))
-    return wanted.wish is Wish.WHOLE
+    if wanted.wish not in {Wish.OBJECT, Wish.WHOLE}:
+        return False
+    may_point = history and re.search(r"\b(?:it|that)\b", question.lower())
+    return not may_point or bool(_SUMMARISES.search(question))
 
 
 def _marked(wish: Wish, reading: Reading) -> tuple[int, int, str]:
@@ -418,6 +436,8 @@ def _marked(wish: Wish, reading: Reading) -> tuple[int, int, str]:
         return reading.quotes[0].start, reading.quotes[-1].end, said
     quote = reading.quote
     said = quote.text[reading.start - quote.start : reading.end - quote.start]
+    if wish in {Wish.REASON, Wish.MANNER} and len(said.split()) < _SHORTEST_REASON:
+        return quote.start, quote.end, quote.text
     return reading.start, reading.end, said
 
 

@@ -166,9 +166,10 @@ def resolved(question: str, history: Sequence[Turn]) -> str:
     """
     words = [word.lower() for word in _WORD.findall(question.replace("\u2019", "'"))]
     found = list(_POINTING.finditer(question))
-    neuter = bool(found) and all(match[0].lower() in _NEUTER for match in found)
-    name = _antecedent(history, neuter=neuter)
-    if name is None or not found or _is_fragment(words):
+    # "How long did it take him to ...": nothing stands behind that "it".
+    found = [match for match in found if not _EMPTY_IT.match(question.lower(), match.start())]
+    personal, neuter = (_antecedent(history, neuter=kind) for kind in (False, True))
+    if personal is None or neuter is None or not found or _is_fragment(words):
         last = history[-1]
         # "Why?" asks about what was said, if that was more than a name or a number.
         said = (last.answer or "").split()
@@ -179,6 +180,7 @@ def resolved(question: str, history: Sequence[Turn]) -> str:
         word = match[0].lower()
         # "her" without a noun after it is no possessive.
         owns = word in _OWNING and re.match(r"\s+\w", question[match.end() :])
+        name = neuter if word in _NEUTER else personal
         parts += [question[at : match.start()], name, "'s" if owns else ""]
         at = match.end()
     return "".join([*parts, question[at:]])

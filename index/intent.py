@@ -11,9 +11,8 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 
 from index.types import Fact
@@ -77,19 +76,17 @@ def _of_articles(bare: str) -> Intent | None:
 def _bare(text: str) -> str:
     """The words in lower case, without apostrophes and without the politeness before them."""
     words = re.findall(r"[^\W_]+", re.sub(r"['\u2019`;]", "", text.lower()))
-    return _wordings().polite.sub("", " ".join(map(_spelt, words)))
+    return _wordings().polite.sub("", " ".join(_MISSPELT.get(word, word) for word in words))
 
 
-_KEYWORDS = ("article", "articles", "author", "published", "publication", "summary", "summarise")
-_SHORTEST_MISSPELT = 6
-
-
-@lru_cache(1024)
-def _spelt(word: str) -> str:
-    """A slip in one of the words that matter here is mended: "artical", "publshed"."""
-    if len(word) < _SHORTEST_MISSPELT or word in _KEYWORDS:
-        return word
-    return next(iter(get_close_matches(word, _KEYWORDS, n=1, cutoff=0.85)), word)
+# Slips in the words that matter here.
+_MISSPELT = {
+    **dict.fromkeys(("artical", "articel", "aritcle", "artcle", "articl", "artikel"), "article"),
+    **dict.fromkeys(("publshed", "publised", "pubished", "publishd", "publihsed"), "published"),
+    **dict.fromkeys(("auther", "autor", "auhtor", "athor"), "author"),
+    **dict.fromkeys(("titel", "tittle"), "title"),
+    "writen": "written",
+}
 
 
 _CLAUSE = re.compile(r"[,;:.!?\u2026()]+(?:\s|$)|\s[\u2013\u2014-]\s")

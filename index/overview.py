@@ -13,6 +13,7 @@ from index.types import About, Answer, Article, Fact, Hit, Kind
 
 MOST_ARTICLES = 5
 _SUMMARY_SENTENCES = 5
+_UPLOAD = "upload:"
 
 
 def overview(
@@ -31,13 +32,18 @@ def overview(
     """
     live = _live(searched)
     named = [pair for pair in live if _names(wanted.named, pair[1].title)]
-    if wanted.named and not named:
-        return None  # a part of the article, to be read like any other question
+    # A part of the article, or something that it speaks of: read like any other question.
+    if wanted.named and (not named or wanted.wish is Wish.OBJECT):
+        return None
     chosen = (named or live)[:MOST_ARTICLES]
     if wanted.wish is Wish.WHOLE:
         return _whole(question, searched, [row for row, _ in chosen], text_of, hits)
     known = {article.id: article for article in stored}
-    about = [_about(known[one.id]) for _, one in chosen if one.id in known]
+    about = [
+        _about(article, text_of(article.scope, one.id, one.version))
+        for _, one in chosen
+        if (article := known.get(one.id))
+    ]
     return _told(question, wanted.fact, about, hits) if about and wanted.fact else None
 
 
@@ -61,7 +67,7 @@ def _whole(
         elapsed_ms=0.0,
         text=" ".join(quote.text for quote in quotes),
         start=quotes[0].start,
-        end=quotes[-1].end,
+        end=max(q.end for q in quotes if q.article_id == quotes[0].article_id),
         quotes=tuple(quotes),
         passages=hits,
     )
@@ -84,8 +90,8 @@ def _told(question: str, fact: Fact, about: Sequence[About], hits: tuple[Hit, ..
 
 def _value(about: About, fact: Fact) -> str:
     if fact is Fact.LENGTH:
-        return "" if about.words is None else f"{about.words} words"
-    return str(getattr(about, fact.value))
+        return f"{about.words} words"
+    return str(getattr(about, fact.value)).removeprefix(_UPLOAD)
 
 
 def _live(searched: Searched) -> list[tuple[int, IndexedArticle]]:
@@ -97,16 +103,25 @@ def _live(searched: Searched) -> list[tuple[int, IndexedArticle]]:
     ]
 
 
-def _about(article: Article) -> About:
-    # What an operator configured, and what came with the program, is nobody's link.
-    source = re.sub(r"^configured:(?:bundled$)?", "", article.source)
+def _about(article: Article, text: str) -> About:
     return About(
         title=article.title,
-        source=source,
-        words=article.words,
+        source=_source(article.source),
+        words=len(text.split()),
         author=article.author,
         published=article.published,
     )
+
+
+def _source(source: str) -> str:
+    """An address, or the name of a file: its folders are nobody's business."""
+    # What an operator configured, and what came with the program.
+    source = re.sub(r"^configured:(?:bundled$)?", "", source)
+    if source.startswith(_UPLOAD):
+        return _UPLOAD
+    if re.match(r"https?://", source):
+        return source
+    return re.split(r"[/\\]", source)[-1]
 
 
 def _names(said: str, title: str) -> bool:

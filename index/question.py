@@ -2,7 +2,8 @@
 
 Pure: text in, a decision or an error out. It errs on the side of answering. Whatever
 could be about an article is searched for; only a whole turn that is nothing but a
-greeting, an order to the bot or a hand on the keyboard is `Kind.CHAT`.
+greeting, an order to the bot or a hand on the keyboard is `Kind.CHAT` from the start.
+`chats` tells small talk from questions among what no article answers.
 """
 
 from __future__ import annotations
@@ -228,8 +229,13 @@ def chats(text: str, coverage: float) -> bool:
     words = re.findall(r"[^\W_]+", re.sub(r"['\u2019`]", "", text.lower()))
     if coverage >= _FOREIGN_MATTER or not words:
         return False
-    to_the_bot = known["to_the_bot"] | known["chatting"] | known["feeling"]
-    if to_the_bot.intersection(words) or words[0] in known["orders"]:
+    if known["to_the_bot"].intersection(words):
+        return True
+    if words[0] in known["asks"]:
+        return False
+    if words[0] in known["orders"] and words[1:2] and words[1] in known["ordered"]:
+        return True
+    if (known["chatting"] | known["feeling"]).intersection(words):
         return True
     return not coverage and not known["asks"].intersection(words) and "?" not in text
 

@@ -86,8 +86,7 @@ class Document:
 class Article:
     """One stored article; ``version`` rises with every change of its text.
 
-    ``author`` and ``published`` are as the source gives them, "" where it does not;
-    ``words`` is None for what was stored before they were counted.
+    ``author`` and ``published`` are as the source gives them, "" where it does not.
     """
 
     scope: Scope
@@ -99,7 +98,6 @@ class Article:
     content_hash: str
     characters: int
     added_at: datetime
-    words: int | None = None
     author: str = ""
     published: str = ""
 
@@ -178,11 +176,15 @@ class Fact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """An article as an object; ``author`` and ``published`` are "" where it does not tell."""
+    """An article as an object, with nothing of the machine in it.
+
+    ``source`` is an address, the name of a file, "upload:", or "" for the bundled article;
+    ``author`` and ``published`` are "" where it does not tell.
+    """
 
     title: str
     source: str
-    words: int | None
+    words: int
     author: str = ""
     published: str = ""
 

@@ -24,11 +24,10 @@ def summary_view(
     answer: Answer, *, asked: str | None = None, locale: object = None, buttons: Rows = ()
 ) -> ui.LayoutView:
     """The article's own sentences that tell most of it; of several, one each."""
-    titles = list(dict.fromkeys(quote.article for quote in answer.quotes))
-    if len(titles) == 1:
+    if len({(quote.scope, quote.article_id) for quote in answer.quotes}) == 1:
         body = "\n".join(f"- {fit(quote.text, SENTENCE_CHARS)}" for quote in answer.quotes)
         of = small(
-            fit(titles[0], TITLE_CHARS),
+            fit(answer.quotes[0].article, TITLE_CHARS),
             facts(say(locale, "summary.how", count=len(answer.quotes))),
         )
     else:
@@ -52,17 +51,18 @@ def about_view(
         value = _value(about, fact, locale)
         title = value or say(locale, f"about.unknown.{fact.value}")
         lines = [] if fact is Fact.TITLE else [fit(about.title, TITLE_CHARS)]
+        caption = say(locale, f"about.{fact.value}") if value and fact is not Fact.LENGTH else ""
         return card(
             f"## {title}",
-            small(say(locale, f"about.{fact.value}") if value else "", *lines),
+            small(caption, *lines),
             *buttons,
             colour=FRIENDLY if value else CALM,
             asked=asked,
         )
+    unknown = say(locale, "about.unknown")
     lines = [
         f"- **{fit(one.title, TITLE_CHARS)}**"
         + ("" if fact is Fact.TITLE else f": {_value(one, fact, locale) or unknown}")
-        for unknown in [say(locale, "about.unknown")]
         for one in answer.about
     ]
     heading = say(locale, f"about.{fact.value}")
@@ -81,8 +81,6 @@ def _value(about: About, fact: Fact, locale: object) -> str:
 
 
 def _length(about: About, locale: object) -> str:
-    if about.words is None:
-        return ""
     minutes = max(1, round(about.words / WORDS_A_MINUTE))
     words = say(locale, "count.words", count=about.words)
     return facts(words, say(locale, "article.minutes", count=minutes))

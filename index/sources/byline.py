@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 
-_LINES = 12
+_LINES = 5
+"""Lines with text at the top, of which one may be a byline."""
 _PARTICLE = r"(?:de|van|von|der|den|la|le|al|bin|da|di|and|&)"
-_NAME = rf"[^\W\d_][\w.'\u2019-]*(?: (?:{_PARTICLE} )*[A-Z][\w.'\u2019-]*){{1,5}}"
+_NO_NAME = r"(?!(?:The|A|An|Popular|Land|Sea|Air|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\b)"
+_NAME = rf"{_NO_NAME}[A-Z][\w.'\u2019-]*(?: (?:{_PARTICLE} )*[A-Z][\w.'\u2019-]*){{1,5}}"
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
     r"|Sep(?:t(?:ember)?)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
 )
 _DATE = (
     rf"(?:\d{{4}}-\d\d-\d\d|\d{{1,2}}(?:st|nd|rd|th)? {_MONTH},? \d{{4}}"
-    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|{_MONTH} \d{{4}})"
+    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})"
 )
 _DAY = r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day,? )?"
 _BYLINE = re.compile(
-    rf"(?:(?i:by|written by|author:|authors:|text:)) (?P<author>{_NAME})"
+    rf"(?:(?i:by|written by|author:|authors:)) (?P<author>{_NAME})"
     rf"(?:\s*[,|·\u2013\u2014-]\s*{_DAY}(?P<published>{_DATE}))?\.?"
 )
 _DATELINE = re.compile(
@@ -31,7 +33,8 @@ def byline(text: str) -> tuple[str, str]:
     Only a line that is nothing but a byline counts: "By then she had left" is a sentence.
     """
     author = published = ""
-    for line in text[:4000].split("\n")[:_LINES]:
+    lines = [line for line in text[:4000].splitlines() if line.strip()]
+    for line in lines[:_LINES]:
         bare = line.strip().strip("*_")
         if match := _BYLINE.fullmatch(bare):
             author = author or match["author"]

@@ -42,7 +42,6 @@ def _published(tree: HtmlElement) -> str:
         " or @name='pubdate' or @name='publish-date' or @name='dc.date' or @name='DC.date.issued'"
         " or @name='dcterms.created']/@content"
         " | //time[@pubdate or @itemprop='datePublished']/@datetime"
-        " | (//article//time | //header//time)[1]/@datetime"
     )
     declared += re.findall(r'"datePublished"\s*:\s*"([^"]+)"', "".join(_scripts(tree)))
     return next((d[:10] for d in map(str, declared) if re.match(r"\d{4}-\d\d-\d\d", d)), "")

@@ -295,7 +295,6 @@ def test_a_summary_of_several_articles_names_each() -> None:
         (Fact.SOURCE, About(TITLE, "/srv/secret/a.md", 400), "## a.md"),
         (Fact.SOURCE, About(TITLE, "", 400), "## the article that comes with me"),
         (Fact.LENGTH, About(TITLE, "", 400), "## 400 words · about 2 minutes to read"),
-        (Fact.LENGTH, About(TITLE, "", None), "## How long the article is, I do not know"),
     ],
 )
 def test_what_an_article_is_without_the_folders_of_the_machine(

@@ -25,9 +25,16 @@ def test_a_fact_and_a_verdict_are_one_sentence(wish: Wish) -> None:
     assert belonging(wish, STORY, 0) == range(1)
 
 
-def test_a_reason_goes_on_with_what_refers_back_to_it() -> None:
-    assert belonging(Wish.REASON, STORY, 0) == range(3)
-    assert belonging(Wish.REASON, STORY, 2) == range(2, 3)
+def test_a_way_goes_on_with_what_refers_back_to_it() -> None:
+    assert belonging(Wish.MANNER, STORY, 0) == range(3)
+    assert belonging(Wish.MANNER, STORY, 2) == range(2, 3)
+
+
+def test_a_sentence_without_a_reason_goes_on_to_the_one_behind_it() -> None:
+    bare = beside("Fireworks are off.", "Herons nest there.", "The noise drives them away.")
+    assert belonging(Wish.REASON, bare, 0) == range(3)
+    told = beside("Fireworks are off because of the herons.", "Ann came home.")
+    assert belonging(Wish.REASON, told, 0) == range(1)
 
 
 def test_a_reason_is_three_sentences_at_most() -> None:
@@ -57,6 +64,8 @@ def test_a_long_list_is_cut_and_holds_the_answer() -> None:
 def test_things_in_running_text_go_on_where_the_text_says_so() -> None:
     parts = beside("One was a lamp.", "The other was a bell.", "Ann liked both.")
     assert belonging(Wish.LIST, parts, 0) == range(2)
+    two = beside("Wardens gain a taunt.", "Lamplighters may revive one ally.", "Ann came home.")
+    assert belonging(Wish.LIST, two, 0, asked=["warden", "lamplight"]) == range(2)
 
 
 @pytest.mark.parametrize(

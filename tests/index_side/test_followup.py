@@ -18,6 +18,11 @@ MA = [Turn("When did Jack Ma speak?", "in October 2020")]
         ("What did his wife say?", MAYOR, "What did Yin Yong's wife say?"),
         ("Why did they fine him?", MA, "Why did Jack Ma fine Jack Ma?"),
         ("Who praised her?", MA, "Who praised Jack Ma?"),
+        (
+            "How long did it take him to leave?",
+            MA,
+            "How long did it take Jack Ma to leave?",
+        ),
         ("Why?", MA, "Why? When did Jack Ma speak?"),
         (
             "How come?",

@@ -418,15 +418,24 @@ def test_whether_any_text_leans_can_be_said(text):
         "lol nice",
         "you suck at this lmao",
         ":D :D",
-        "ur a bot right?",
-        "is the bot useful",
     ],
 )
 def test_small_talk_is_told_by_its_words(text: str) -> None:
     assert check(text, max_chars=99, english_only=True).kind is Kind.CHAT
 
 
-@pytest.mark.parametrize("text", ["is it good?", "who is the best", "was it bad", "Is love real?"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is it good?",
+        "who is the best",
+        "was it bad",
+        "Is love real?",
+        "What does the robot do?",
+        "Robot",
+        "Friends",
+    ],
+)
 def test_a_question_of_small_words_is_still_a_question(text: str) -> None:
     assert check(text, max_chars=99, english_only=True).kind is Kind.SPAN
 
@@ -441,6 +450,11 @@ def test_a_question_of_small_words_is_still_a_question(text: str) -> None:
         ("can you swim there?", 0.8, False),  # the article speaks of swimming
         ("Why do cats purr?", 0.0, False),
         ("quantum computing?", 0.0, False),
+        ("ur a bot right?", 0.0, True),
+        ("How do I cook pasta?", 0.1, False),
+        ("What is real GDP growth of Peru?", 0.2, False),
+        ("order of Malta", 0.2, False),
+        ("Set pieces and corners", 0.1, False),
         ("", 0.0, False),
     ],
 )

@@ -1,4 +1,4 @@
-"""Who wrote an article, when, and how many words it has."""
+"""Who wrote an article, and when."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,4 +11,3 @@ def upgrade() -> None:
     with op.batch_alter_table("versions") as versions:
         versions.add_column(sa.Column("author", sa.Text, nullable=False, server_default=""))
         versions.add_column(sa.Column("published", sa.Text, nullable=False, server_default=""))
-        versions.add_column(sa.Column("words", sa.Integer))
