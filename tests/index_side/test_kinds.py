@@ -1,12 +1,14 @@
 """Questions of every kind over five articles, and follow-ups: written before the code.
 
 Whoever wrote them saw the articles alone, and they were never looked at while the code
-was fitted. The floors keep what was reached: 50 and 17. Of 60, 54 is the aim.
+was fitted. Reached were 49 of 60, where 54 is the aim, and 17 of 20; the floors leave
+one or two for the rounding of another processor.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -16,10 +18,13 @@ import pytest
 
 from index import Answer, Engine, IndexSettings, Kind, Scope, Turn
 from index.embedding import SentenceTransformerEmbedder
+from index.evaluation import evaluate
+from index.evaluation.ablation import variants
 from index.reader.spans import SpanReader
+from index.sources import read
 
 FOLDER = Path(__file__).parent.parent / "data" / "kinds"
-KINDS_FLOOR = 49
+KINDS_FLOOR, FOLLOWUPS_FLOOR = 47, 16
 BUNDLED = "article.md"
 ARTICLES = ("lake.html", "library_rules.md", "biography.txt", "patch_notes.md", BUNDLED)
 
@@ -95,4 +100,58 @@ def test_most_follow_ups_are_answered_rightly(engine: Engine) -> None:
     wrong = [q["id"] for q in asked if not holds(ask(engine, q), q["gold"])]
     print(f"follow-ups: {len(asked) - len(wrong)} of {len(asked)} right, not {wrong}")
     assert len(asked) == 20
-    assert len(asked) - len(wrong) >= 17
+    assert len(asked) - len(wrong) >= FOLLOWUPS_FLOOR
+
+
+@pytest.fixture(scope="module")
+def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The questions that have gold words, over the same articles, in the format of SQuAD."""
+    data = []
+    for name in ARTICLES:
+        with resources.as_file(resources.files("index") / "data" / BUNDLED) as bundled:
+            document = read(bundled if name == BUNDLED else FOLDER / name, max_bytes=10**6)
+        asked = [q for q in lines("questions.jsonl") if q["article"] == name and q.get("gold")]
+        told = [q for q in asked if q["sort"] in {"span", "why", "how"}]
+        contexts = re.split(r"\n\n+", document.text)
+        paragraphs = [
+            {
+                "context": context,
+                "qas": [
+                    {"id": q["id"], "question": q["question"], "answers": found}
+                    for q in told
+                    if (found := [gold(context, text) for text in q["gold"] if text in context])
+                ],
+            }
+            for context in contexts
+        ]
+        data.append({"title": document.title, "paragraphs": paragraphs})
+    path = tmp_path_factory.mktemp("small") / "small.json"
+    path.write_text(json.dumps({"data": data}), "utf-8")
+    return path
+
+
+def gold(context: str, text: str) -> dict[str, Any]:
+    return {"text": text, "answer_start": context.index(text)}
+
+
+def test_each_ingredient_is_worth_its_place_on_a_small_set(
+    minilm: SentenceTransformerEmbedder, small_set: Path, tmp_path: Path
+) -> None:
+    settings = IndexSettings(data_dir=tmp_path)
+    names = ("cosine of sentences alone", "all five scores: best sentence")
+    reading = "all five scores, and the reader"
+    hits = {}
+    for variant in variants():
+        if variant.name in {*names, reading}:
+            found = evaluate(
+                [small_set], settings, embedder=minilm,
+                reader=variant.reader(), weights=variant.weights,
+            )  # fmt: skip
+            hits[variant.name] = found.pooled["quote_hit"].value
+            assert found.pooled.answerable >= 25
+            assert found.pooled["byte_exact"].value == 1
+    print(hits)
+    assert hits[reading] >= 0.6
+    assert hits[names[1]] >= 0.5
+    assert hits[reading] >= hits[names[1]] - 0.05
+    assert hits[names[1]] >= hits[names[0]] - 0.05
