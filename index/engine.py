@@ -60,6 +60,7 @@ _TEXTS_IN_MEMORY = 64
 _SUMMARISES = re.compile(r"summ?[ae]r|tl;? ?dr|gist|in short|points|sum .*up", re.IGNORECASE)
 _TELLS_ITSELF = 0.5
 """The confidence from which the text answers what the article does not tell as an object."""
+_CLEARLY_SURER = 0.15
 _SHORTEST_REASON = 4
 """Words: a name alone is no reason, and no way to do something."""
 _LONGEST_TURN_CHARS = 1000
@@ -267,8 +268,10 @@ class Engine:
         for reading, vector in zip(readings, vectors, strict=True):
             deadline.check("searching")
             outcomes.append(self._outcome(searched, reading, vector, wanted.wish))
-        # The reading with its history counts first, unless only the bare one finds an answer.
-        best = next((o for o in outcomes if o.confidence >= limit), outcomes[0])
+        # The reading with its history, unless the bare one finds a clearly surer answer.
+        best = outcomes[0]
+        if outcomes[-1].confidence > best.confidence + _CLEARLY_SURER:
+            best = outcomes[-1]
         elapsed_ms = (time.perf_counter() - started) * 1000
         # What the article does not tell as an object, its text may all but spell out.
         if untold is not None and best.confidence < max(limit, _TELLS_ITSELF):
