@@ -26,7 +26,10 @@ NAMES = (
 @pytest.mark.parametrize("name", NAMES)
 def test_more_evidence_makes_it_surer(signals: Signals, name: str) -> None:
     more = replace(signals, **{name: getattr(signals, name) + 0.2})
-    assert confidence(more) > confidence(signals)
+    if name == "lead" and signals.margin is not None:  # the margin says it better
+        assert confidence(more) == confidence(signals)
+    else:
+        assert confidence(more) > confidence(signals)
 
 
 def test_the_readers_own_margin_counts() -> None:

@@ -195,11 +195,11 @@ class TestJudging:
             elapsed_ms=2.0,
         )
         assert outcome == Outcome(
-            "f", "a", Asked.ANSWERABLE, "Who?", confidence=0.5, hit=True, placed=True, exact=True,
+            "f", "a", Asked.ANSWERABLE, "Who?", confidence=0.5, hit=True, placed=False, exact=True,
             f1=1.0, quotes=2, quote_chars=27, byte_exact=1, elapsed_ms=2.0,
         )  # fmt: skip
         elsewhere = judge(
-            an_answer("Who?", 0.5, quotes[:1]),
+            an_answer("Who?", 0.5, quotes[1:]),
             (Gold("Ada", 0, 3),),
             text,
             file="f",
@@ -207,7 +207,7 @@ class TestJudging:
             asked=Asked.ANSWERABLE,
             elapsed_ms=2.0,
         )
-        assert (elsewhere.hit, elsewhere.placed, elsewhere.exact) == (True, False, False)
+        assert (elsewhere.hit, elsewhere.placed, elsewhere.exact) == (True, True, False)
 
     def test_what_quotes_nothing_has_no_confidence(self):
         outcome = judge(

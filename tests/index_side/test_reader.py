@@ -60,7 +60,7 @@ def words(span: Span, passages: list[ReadingPassage]) -> str:
     [
         ("Who built the lighthouse?", "Ada Thorne"),
         ("when was the lighthouse built", "1881"),
-        ("How tall is the lighthouse?", "forty metres"),
+        ("How tall is the lighthouse?", "forty metres tall"),
     ],
 )
 def test_the_reader_marks_the_very_words(reader: SpanReader, question: str, expected: str) -> None:
