@@ -64,7 +64,9 @@ class VectorIndex:
         """The scores of given rows, shape (len(rows),)."""
         if not len(rows):
             return np.empty(0, np.float32)
-        return self.vectors(rows) @ query.astype(np.float32)
+        # Some BLAS kernels raise the flag over padding that they read beside the vectors.
+        with np.errstate(invalid="ignore"):
+            return self.vectors(rows) @ query.astype(np.float32)
 
     def vectors(self, rows: Rows) -> Vectors:
         """The vectors of given rows, shape (len(rows), dimension)."""
