@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Tokenizer
 
+from index.bert import Bert, Rows
 from index.errors import ModelError
 from index.settings import PACKAGED_MODEL
-from index.weights import PUBLISHED_SHA256, packaged_model
+from index.weights import (
+    PUBLISHED_SHA256,
+    packaged_embeddings,
+    packaged_layers,
+    packaged_model,
+    packaged_tokenizer,
+)
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -50,8 +58,55 @@ class Embedder(Protocol):
         """Vectors of shape (len(texts), dimension), float32, L2-normalised."""
 
 
+class PackagedEmbedder:
+    """The packaged model without torch, loaded when it is first needed. Thread-safe."""
+
+    fingerprint = f"{PACKAGED_MODEL}@{PUBLISHED_SHA256[:12]}"
+    dimension = 384
+    max_tokens = 254
+
+    def __init__(self, *, threads: int = 1) -> None:
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._loaded: tuple[Bert, Tokenizer, Tokenizer] | None = None
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        _, _, whole = self._model()
+        rows = whole.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(row.ids) for row in rows]
+
+    def encode(self, texts: Sequence[str], step: Step | None = None) -> Vectors:
+        network, tokenizer, _ = self._model()
+        encodings = tokenizer.encode_batch_fast(list(texts))
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        # Texts of like length share a batch, so that little of it is padding.
+        order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
+        for begin in range(0, len(order), _BATCH):
+            rows = order[begin : begin + _BATCH]
+            batch = Rows.of([encodings[i] for i in rows])
+            mask = batch.mask[:, :, None].astype(np.float32)
+            means = (network(batch) * mask).sum(axis=1) / mask.sum(axis=1)
+            vectors[rows] = means / np.linalg.norm(means, axis=1, keepdims=True)
+            if step:
+                step(begin + len(rows), len(order))
+        return vectors
+
+    def _model(self) -> tuple[Bert, Tokenizer, Tokenizer]:
+        """The network, and its tokenizer twice: one cuts at what the network reads."""
+        with self._lock:
+            if self._loaded is None:
+                weights = {**packaged_embeddings(), **packaged_layers()}
+                cutting, whole = packaged_tokenizer(), packaged_tokenizer()
+                cutting.enable_truncation(self.max_tokens + 2)
+                self._loaded = Bert(weights, threads=self._threads), cutting, whole
+        return self._loaded
+
+
 class SentenceTransformerEmbedder:
-    """A sentence-transformers model, loaded when it is first needed. Thread-safe."""
+    """Any sentence-transformers model, loaded when it is first needed. Thread-safe.
+
+    With the packaged one it is the reference for ``PackagedEmbedder``.
+    """
 
     def __init__(self, model: str = PACKAGED_MODEL, *, threads: int = 1) -> None:
         self._name = model

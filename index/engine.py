@@ -23,7 +23,7 @@ from index import sources
 from index.answering import Found, Reading, find, passages, read
 from index.catalogue import Catalogue
 from index.chunking import paragraphs
-from index.embedding import Embedder, SentenceTransformerEmbedder, Vectors
+from index.embedding import Embedder, PackagedEmbedder, SentenceTransformerEmbedder, Vectors
 from index.errors import ArticleNotFound, DeadlineExceeded, SourceError
 from index.followup import leans, resolved
 from index.generation import GenerationStore, Searched
@@ -109,8 +109,7 @@ class Engine:
         catalogue = Catalogue.open(settings.data_dir)
         if embedder is not None:
             return cls(settings, catalogue, embedder, reader or SentencePicker(), weights)
-        model = SentenceTransformerEmbedder(settings.model, threads=settings.threads)
-        return cls(settings, catalogue, model, reader or _reader(settings), weights)
+        return cls(settings, catalogue, _embedder(settings), reader or _reader(settings), weights)
 
     def close(self) -> None:
         self._catalogue.close()
@@ -396,6 +395,12 @@ class _Deadline:
             raise DeadlineExceeded(
                 f"no answer within {self._seconds:g} s (before {stage}); try again in a moment"
             )
+
+
+def _embedder(settings: IndexSettings) -> Embedder:
+    if settings.model == PACKAGED_MODEL:
+        return PackagedEmbedder(threads=settings.threads)
+    return SentenceTransformerEmbedder(settings.model, threads=settings.threads)
 
 
 def _reader(settings: IndexSettings) -> Reader:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from index import Engine, IndexSettings
-from index.embedding import SentenceTransformerEmbedder, Step, Vectors
+from index.embedding import PackagedEmbedder, Step, Vectors
 
 AXES = ("king", "queen", "ship", "island", "gold", "storm", "doctor", "apple")
 
@@ -74,8 +74,8 @@ def engine(open_engine: Callable[..., Engine]) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def minilm() -> SentenceTransformerEmbedder:
+def minilm() -> PackagedEmbedder:
     """The packaged model, loaded once for the whole run."""
-    model = SentenceTransformerEmbedder()
+    model = PackagedEmbedder()
     model.encode(["warm"])
     return model

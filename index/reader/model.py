@@ -8,13 +8,18 @@ above them are shipped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
+import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForQuestionAnswering, AutoTokenizer
 from transformers.utils import logging
+
+from index.bert import Floats, Rows
 
 _SHARED = "encoder.embeddings."
 
@@ -67,13 +72,31 @@ class SpanModel(nn.Module):
             raise RuntimeError(f"weights do not fit: {[*missing, *found.unexpected_keys][:3]}")
 
 
-def load_named(name: str) -> tuple[nn.Module, Any]:
+class TorchNetwork:
+    """A torch module as the network of a reader: rows in, arrays out."""
+
+    def __init__(self, module: nn.Module, inputs: Sequence[str] = ("token_type_ids",)) -> None:
+        self._module = module.eval()
+        self._inputs = inputs
+
+    def __call__(self, rows: Rows) -> Floats:
+        inputs = {"input_ids": rows.ids, "attention_mask": rows.mask}
+        if "token_type_ids" in self._inputs:
+            inputs["token_type_ids"] = rows.types
+        with torch.inference_mode():
+            found = self._module({name: torch.from_numpy(rows) for name, rows in inputs.items()})
+        return cast("Floats", torch.stack(found, dim=-1).float().numpy())
+
+
+def load_named(name: str, threads: int) -> tuple[TorchNetwork, Tokenizer, int]:
     """An extractive model and its tokenizer, by the name or folder that transformers knows."""
+    torch.set_num_threads(threads)
     model = AutoModelForQuestionAnswering.from_pretrained(name)
     tokenizer = AutoTokenizer.from_pretrained(name)
     if not tokenizer.is_fast:
         raise ValueError("its tokenizer cannot tell where its tokens stand in the text")
-    return _Named(model).eval(), tokenizer
+    network = TorchNetwork(_Named(model), tokenizer.model_input_names)
+    return network, tokenizer.backend_tokenizer, tokenizer.pad_token_id or 0
 
 
 class _Named(nn.Module):

@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
+from index.bert import Bert, Floats, Rows, fast_bfloat16
 from index.errors import ModelError
 from index.reader import Candidate, ReadingPassage, Span
-from index.weights import packaged_model
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from index.weights import packaged_embeddings, packaged_tokenizer
 
 MAX_TOKENS = 256
 QUESTION_TOKENS = 64
@@ -32,17 +32,24 @@ LONGEST_ANSWER = 30
 RETRIEVAL_WEIGHT = 15.0
 """What a fused score of 1 is worth beside the network's; 10 to 20 did alike in development."""
 
-Scores = npt.NDArray[np.float32]
-Network = Callable[[dict[str, Any]], "tuple[Tensor, Tensor]"]
-"""Tokenized rows -> scores of shape (rows, tokens), for answers that begin, and that end, there."""
+Network = Callable[[Rows], Floats]
+"""Rows -> shape (rows, tokens, 2): scores of an answer that begins, and that ends, there."""
+
+
+class Model(NamedTuple):
+    """A network and its tokenizer, with the number by which it pads."""
+
+    network: Network
+    tokenizer: Tokenizer
+    padding: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
     """The network's view of one passage: for each of its tokens, scores and characters."""
 
-    start: Scores
-    end: Scores
+    start: Floats
+    end: Floats
     null: float
     offsets: npt.NDArray[np.int64]
 
@@ -54,30 +61,33 @@ class SpanReader:
     """
 
     def __init__(
-        self,
-        load: Callable[[], tuple[Network, Any]],
+        self, load: Callable[[], Model], *, retrieval_weight: float = RETRIEVAL_WEIGHT
+    ) -> None:
+        self._load = load
+        self._retrieval_weight = retrieval_weight
+        self._lock = threading.Lock()
+        self._loaded: tuple[Model, Tokenizer] | None = None
+
+    @classmethod
+    def packaged(
+        cls,
+        weights: Path | None = None,
         *,
         threads: int = 1,
-        retrieval_weight: float = RETRIEVAL_WEIGHT,
         half: bool | None = None,
-    ) -> None:
-        self._load_network = load
-        self._threads = threads
-        self._retrieval_weight = retrieval_weight
-        self._half = half
-        self._lock = threading.Lock()
-        self._loaded: tuple[Network, Any, bool] | None = None
+        **options: Any,
+    ) -> Self:
+        """The reader that comes with the program, or others trained like it (``weights``).
 
-    @classmethod
-    def packaged(cls, weights: Path | None = None, **options: Any) -> Self:
-        """The reader that comes with the program, or others trained like it (``weights``)."""
+        ``half`` computes in bfloat16; None does where the processor is made for it.
+        """
         shipped = Path(str(resources.files("index") / "data" / "reader.safetensors"))
-        return cls(partial(_packaged, weights or shipped), **options)
+        return cls(partial(_packaged, weights or shipped, threads, half), **options)
 
     @classmethod
-    def named(cls, name: str, **options: Any) -> Self:
+    def named(cls, name: str, *, threads: int = 1, **options: Any) -> Self:
         """Any extractive model that transformers loads by name or folder."""
-        return cls(partial(_named, name), **options)
+        return cls(partial(_named, name, threads), **options)
 
     def read(self, question: str, passages: Sequence[ReadingPassage]) -> Span:
         spans = [
@@ -95,96 +105,61 @@ class SpanReader:
         return replace(spans[0], lead=spans[0].score - second)
 
     def _scores(self, question: str, passages: Sequence[ReadingPassage]) -> list[_Read]:
-        import torch  # noqa: PLC0415 - seconds; only whoever reads pays them
-
-        model, tokenizer, half = self._model()
-        with self._lock:  # a call sets the tokenizer's truncation and padding for all threads
-            words = tokenizer(
-                question,
-                add_special_tokens=False,
-                truncation=True,
-                max_length=QUESTION_TOKENS,
-                return_offsets_mapping=True,
-            )
-            end = words["offset_mapping"][-1][1] if words["offset_mapping"] else 0
-            rows = tokenizer(
-                [question[:end]] * len(passages),
-                [passage.text for passage in passages],
-                truncation="only_second",
-                max_length=MAX_TOKENS,
-                padding=True,
-                return_offsets_mapping=True,
-                return_tensors="pt",
-            )
-        offsets = rows.pop("offset_mapping").numpy()
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            begins, finishes = model(dict(rows))
-        starts, ends = begins.float().numpy(), finishes.float().numpy()
+        model, whole = self._model()
+        words = whole.encode(question, add_special_tokens=False).offsets[:QUESTION_TOKENS]
+        asked = question[: words[-1][1]] if words else ""
+        encodings = model.tokenizer.encode_batch([(asked, passage.text) for passage in passages])
+        scores = model.network(Rows.of(encodings, model.padding))
         found = []
-        for row in range(len(passages)):
-            inside = np.array([part == 1 for part in rows.sequence_ids(row)])
-            found.append(
-                _Read(
-                    starts[row][inside],
-                    ends[row][inside],
-                    float(starts[row][0] + ends[row][0]),
-                    offsets[row][inside],
-                )
-            )
+        for row, encoding in zip(scores, encodings, strict=True):
+            inside = [place for place, part in enumerate(encoding.sequence_ids) if part == 1]
+            offsets = np.array(encoding.offsets)[inside]
+            found.append(_Read(row[inside, 0], row[inside, 1], float(row[0].sum()), offsets))
         return found
 
-    def _model(self) -> tuple[Network, Any, bool]:
+    def _model(self) -> tuple[Model, Tokenizer]:
+        """The model, and its tokenizer a second time, which cuts nothing."""
         with self._lock:
             if self._loaded is None:
-                self._loaded = self._load()
+                model = self._load()
+                whole = Tokenizer.from_str(model.tokenizer.to_str())
+                for tokenizer in (whole, model.tokenizer):
+                    tokenizer.no_padding()
+                    tokenizer.no_truncation()
+                model.tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
+                self._loaded = model, whole
         return self._loaded
 
-    def _load(self) -> tuple[Network, Any, bool]:
-        import torch  # noqa: PLC0415
 
-        torch.set_num_threads(self._threads)
-        network, tokenizer = self._load_network()
-        half = _has_fast_bfloat16() if self._half is None else self._half
-        return network, tokenizer, half
-
-
-def _packaged(weights: Path) -> tuple[Network, Any]:
-    from transformers import AutoTokenizer  # noqa: PLC0415
-
-    from index.reader.model import SpanModel  # noqa: PLC0415
-
-    folder = packaged_model()
+def _packaged(weights: Path, threads: int, half: bool | None) -> Model:
+    embeddings = packaged_embeddings()
     try:
-        model = SpanModel.from_embedding(folder)
-        model.load(weights)
-        return model.eval(), AutoTokenizer.from_pretrained(folder)
+        layers = {
+            name.removeprefix("encoder."): value for name, value in load_file(weights).items()
+        }
+        head = layers["head.weight"], layers["head.bias"]
+        half = fast_bfloat16() if half is None else half
+        network = Bert({**layers, **embeddings}, head=head, threads=threads, half=half)
     except Exception as error:
         raise ModelError(
             f"the reader cannot be loaded from {weights} ({error});"
             " install article-bot again, or set READER to none"
         ) from error
+    return Model(network, packaged_tokenizer())
 
 
-def _named(name: str) -> tuple[Network, Any]:
-    from index.reader.model import load_named  # noqa: PLC0415
-
+def _named(name: str, threads: int) -> Model:
     try:
-        return load_named(name)
+        # Seconds of imports: only whoever names another model pays them.
+        from index.reader.model import load_named  # noqa: PLC0415
+
+        return Model(*load_named(name, threads))
     except Exception as error:
         raise ModelError(
             f"READER names {name!r}, which cannot be loaded as an extractive"
             f" question-answering model ({error}); give a name or folder of one,"
             " packaged, or none"
         ) from error
-
-
-def _has_fast_bfloat16() -> bool:
-    import torch  # noqa: PLC0415
-
-    # The question may only be asked where torch was built with oneDNN.
-    return torch.backends.mkldnn.is_available() and bool(  # type: ignore[no-untyped-call]
-        torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
-    )
 
 
 def _best(

@@ -1,11 +1,11 @@
-"""How fast the packaged reader is, and whether half precision changes what it marks.
+"""How fast the packaged reader is, and whether what runs it changes what it marks.
 
     python -m tests.bench.reader FILE... [--questions 1000]
 
 FILEs are in the format of SQuAD. Each question is read in the passages that the engine
-brings for it, in bfloat16 where the processor has it, and in float32, the reference.
-Then one question over five passages of a hundred words is timed, in turns, so that
-all feel the same neighbours.
+brings for it, by torch in float32, the reference, and by the runtime in float32 and in
+bfloat16 where the processor has it. Then one question over five passages of a hundred
+words is timed, in turns, so that all feel the same neighbours.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 
 import torch
 
 from index import Engine, IndexSettings, Scope
 from index.answering import blocks, find
+from index.bert import fast_bfloat16
 from index.lexical import tokens
 from index.reader import Candidate, ReadingPassage
-from index.reader.spans import SpanReader
+from index.reader.model import SpanModel, TorchNetwork
+from index.reader.spans import Model, SpanReader
+from index.weights import packaged_model, packaged_tokenizer
 
 PASSAGES, WORDS, ROUNDS = 5, 100, 40
 
@@ -36,16 +40,30 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--questions", type=int, default=1000)
     options = parser.parse_args()
-    reference, half = SpanReader.packaged(half=False), SpanReader.packaged(half=True)
+    readers = {"reference": reference(), "float32": SpanReader.packaged(half=False)}
+    if fast_bfloat16():
+        readers["bfloat16"] = SpanReader.packaged(half=True)
     asked = list(gathered(options.files, options.questions))
-    same = same_sentence = 0
-    for question, passages in asked:
-        one, other = reference.read(question, passages), half.read(question, passages)
-        same += (one.passage, one.start, one.end) == (other.passage, other.start, other.end)
-        same_sentence += one.passage == other.passage
-    print(f"{len(asked)} questions: {same / len(asked):.4f} of the spans in bfloat16 are those of")
-    print(f"float32; {same_sentence / len(asked):.4f} stand in the same passage")
-    timed(asked, {"float32": reference, "bfloat16": half})
+    expected = [readers["reference"].read(*one) for one in asked]
+    for name, reader in readers.items():
+        same = same_passage = 0
+        for one, span in zip(asked, expected, strict=True):
+            found = reader.read(*one)
+            same += (found.passage, found.start, found.end) == (span.passage, span.start, span.end)
+            same_passage += found.passage == span.passage
+        print(
+            f"{name}: {same / len(asked):.4f} of {len(asked)} spans are the reference's,", end=" "
+        )
+        print(f"{same_passage / len(asked):.4f} stand in the same passage")
+    timed(asked)
+
+
+def reference(threads: int = 1) -> SpanReader:
+    """The reader as it was trained: torch, float32."""
+    torch.set_num_threads(threads)
+    network = SpanModel.from_embedding(packaged_model())
+    network.load(Path(str(resources.files("index") / "data" / "reader.safetensors")))
+    return SpanReader(lambda: Model(TorchNetwork(network), packaged_tokenizer()))
 
 
 def gathered(files: Sequence[Path], most: int) -> Iterator[tuple[str, list[ReadingPassage]]]:
@@ -67,9 +85,7 @@ def gathered(files: Sequence[Path], most: int) -> Iterator[tuple[str, list[Readi
             yield question, [block.passage for block in blocks(found, engine._text)]
 
 
-def timed(
-    asked: Sequence[tuple[str, list[ReadingPassage]]], readers: dict[str, SpanReader]
-) -> None:
+def timed(asked: Sequence[tuple[str, list[ReadingPassage]]]) -> None:
     words = [word for _, passages in asked for p in passages for word in p.text.split()]
     passages = []
     for number in range(PASSAGES):
@@ -77,7 +93,11 @@ def timed(
         passages.append(ReadingPassage(text, (Candidate(0, len(text), 1.0),)))
     question = asked[0][0]
     for threads in (1, 2):
-        torch.set_num_threads(threads)
+        readers = {
+            "reference": reference(threads),
+            "float32": SpanReader.packaged(threads=threads, half=False),
+            "by default": SpanReader.packaged(threads=threads),
+        }
         times: dict[str, list[float]] = {name: [] for name in readers}
         for _ in range(ROUNDS):
             for name, reader in readers.items():

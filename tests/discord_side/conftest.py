@@ -12,7 +12,7 @@ import simcord
 from bot.client import ArticleBot, BotOptions
 from index import Engine, IndexSettings, Journal, Scope
 from index.catalogue import Catalogue
-from index.embedding import SentenceTransformerEmbedder
+from index.embedding import PackagedEmbedder
 
 from .stand_in import StandInEngine, World
 
@@ -54,9 +54,7 @@ def world(env: simcord.Env) -> World:
 
 
 @pytest.fixture(scope="session")
-def library(
-    tmp_path_factory: pytest.TempPathFactory, minilm: SentenceTransformerEmbedder
-) -> Iterator[Engine]:
+def library(tmp_path_factory: pytest.TempPathFactory, minilm: PackagedEmbedder) -> Iterator[Engine]:
     """The real engine on the bundled article, warm before any simulated Discord starts."""
     settings = IndexSettings(data_dir=tmp_path_factory.mktemp("library"))
     with Engine.open(settings, embedder=minilm) as engine:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from index import Engine, IndexSettings, Scope
-from index.embedding import SentenceTransformerEmbedder
+from index.embedding import PackagedEmbedder
 from index.reader.spans import SpanReader
 
 QUESTIONS = Path(__file__).parent.parent / "data" / "article_questions.jsonl"
@@ -27,7 +27,7 @@ def questions(kind: str) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def retelling(
-    minilm: SentenceTransformerEmbedder, tmp_path_factory: pytest.TempPathFactory
+    minilm: PackagedEmbedder, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Engine]:
     settings = IndexSettings(data_dir=tmp_path_factory.mktemp("retelling"))
     with Engine.open(settings, embedder=minilm, reader=SpanReader.packaged()) as engine:
@@ -37,7 +37,7 @@ def retelling(
 
 @pytest.fixture(scope="module")
 def original(
-    minilm: SentenceTransformerEmbedder, tmp_path_factory: pytest.TempPathFactory
+    minilm: PackagedEmbedder, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Engine]:
     path = os.environ.get("JUDGED_ARTICLE")
     if path is None:

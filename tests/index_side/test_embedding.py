@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from index import ModelError
-from index.embedding import SentenceTransformerEmbedder
+from index.embedding import PackagedEmbedder, SentenceTransformerEmbedder
 from index.weights import packaged_model, verify_weights
 
 
 def test_vectors_are_normalised_and_of_the_stated_shape(
-    minilm: SentenceTransformerEmbedder,
+    minilm: PackagedEmbedder,
 ) -> None:
     vectors = minilm.encode(["a short text", "another one, which is longer", ""])
     assert (vectors.shape, vectors.dtype) == ((3, 384), np.float32)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_order_is_kept_whatever_the_lengths(minilm: SentenceTransformerEmbedder) -> None:
+def test_order_is_kept_whatever_the_lengths(minilm: PackagedEmbedder) -> None:
     texts = ["a much longer text about ships and storms", "ship", "gold and silver"]
     together = minilm.encode(texts)
     for text, vector in zip(texts, together, strict=True):
         assert np.allclose(minilm.encode([text])[0], vector, atol=1e-5)
 
 
-def test_meaning_is_near(minilm: SentenceTransformerEmbedder) -> None:
+def test_meaning_is_near(minilm: PackagedEmbedder) -> None:
     question, near, far = minilm.encode(
         ["Who runs the city?", "The mayor governs the town.", "Bananas are rich in potassium."]
     )
     assert question @ near > question @ far + 0.2
 
 
-def test_tokens_are_counted_without_being_cut(minilm: SentenceTransformerEmbedder) -> None:
+def test_tokens_are_counted_without_being_cut(minilm: PackagedEmbedder) -> None:
     assert minilm.max_tokens == 254
     assert minilm.count_tokens(["one two three", "", "word " * 400]) == [3, 0, 400]
     assert minilm.count_tokens([]) == []
 
 
-def test_progress_is_told(minilm: SentenceTransformerEmbedder) -> None:
+def test_progress_is_told(minilm: PackagedEmbedder) -> None:
     steps: list[tuple[int, int]] = []
     minilm.encode(["text"] * 40, lambda done, total: steps.append((done, total)))
     assert steps == [(32, 40), (40, 40)]
@@ -68,3 +69,14 @@ def test_any_other_model_is_named_by_its_weights() -> None:
     other = SentenceTransformerEmbedder(str(packaged_model()))
     assert other.fingerprint.startswith(str(packaged_model()) + "@")
     assert other.fingerprint != SentenceTransformerEmbedder().fingerprint
+
+
+def test_vectors_are_those_of_sentence_transformers(minilm: PackagedEmbedder) -> None:
+    """On the bundled article's passages, an empty text, and ones that are cut."""
+    article = (resources.files("index") / "data" / "article.md").read_text(encoding="utf-8")
+    texts = [*article.split("\n\n"), "", "word " * 400, "\u4e2d\u6587 \U0001f600", "[SEP] [MASK]"]
+    reference = SentenceTransformerEmbedder()
+    assert np.allclose(minilm.encode(texts), reference.encode(texts), atol=1e-5)
+    assert minilm.count_tokens(texts) == reference.count_tokens(texts)
+    assert minilm.fingerprint == reference.fingerprint
+    assert (minilm.dimension, minilm.max_tokens) == (reference.dimension, reference.max_tokens)

@@ -24,7 +24,7 @@ from index import (
     SourceError,
     Turn,
 )
-from index.embedding import SentenceTransformerEmbedder
+from index.embedding import PackagedEmbedder
 from index.reader.spans import SpanReader
 from tests.conftest import AXES, WordEmbedder
 
@@ -415,7 +415,7 @@ def test_an_endless_earlier_turn_is_cut(engine: Engine, embedder: WordEmbedder) 
 
 
 def test_questions_are_answered_while_real_models_index(
-    minilm: SentenceTransformerEmbedder, tmp_path: Path
+    minilm: PackagedEmbedder, tmp_path: Path
 ) -> None:
     """A tokenizer is not safe to share: what counts, what embeds and what reads has its own."""
     chosen = IndexSettings(data_dir=tmp_path / "real")

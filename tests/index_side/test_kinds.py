@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from index import Answer, Engine, IndexSettings, Kind, Scope, Turn
-from index.embedding import SentenceTransformerEmbedder
+from index.embedding import PackagedEmbedder
 from index.evaluation import evaluate
 from index.evaluation.ablation import variants
 from index.reader.spans import SpanReader
@@ -34,9 +34,7 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def engine(
-    minilm: SentenceTransformerEmbedder, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
+def engine(minilm: PackagedEmbedder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     settings = IndexSettings(data_dir=tmp_path_factory.mktemp("kinds"))
     reader = SpanReader.packaged()
     with Engine.open(settings, embedder=minilm, reader=reader) as engine:
@@ -135,7 +133,7 @@ def gold(context: str, text: str) -> dict[str, Any]:
 
 
 def test_each_ingredient_is_worth_its_place_on_a_small_set(
-    minilm: SentenceTransformerEmbedder, small_set: Path, tmp_path: Path
+    minilm: PackagedEmbedder, small_set: Path, tmp_path: Path
 ) -> None:
     settings = IndexSettings(data_dir=tmp_path)
     names = ("cosine of sentences alone", "all five scores: best sentence")

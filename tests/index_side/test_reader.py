@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tokenizers import ByteLevelBPETokenizer
 from transformers import RobertaConfig, RobertaForQuestionAnswering, RobertaTokenizerFast
 
 from index import ModelError
+from index.bert import Rows
 from index.reader import Candidate, ReadingPassage, Span
+from index.reader.model import SpanModel, TorchNetwork
 from index.reader.picker import SentencePicker
 from index.reader.spans import SpanReader
+from index.weights import packaged_model, packaged_tokenizer
 
 TEXT = "It was a fine ship. It sank in May 1910 with all hands. Twelve men were lost."
 SENTENCES = (Candidate(0, 19, 0.80), Candidate(20, 55, 0.75), Candidate(56, 77, 0.70))
@@ -158,3 +163,16 @@ def save_small_roberta(folder: Path) -> None:
         intermediate_size=16, max_position_embeddings=300, type_vocab_size=1,
     )  # fmt: skip
     RobertaForQuestionAnswering(config).save_pretrained(folder)
+
+
+def test_the_runtime_computes_what_the_trained_network_does(reader: SpanReader) -> None:
+    """Padded rows of unequal lengths, against torch in the precision it was trained in."""
+    trained = SpanModel.from_embedding(packaged_model())
+    trained.load(Path(str(resources.files("index") / "data" / "reader.safetensors")))
+    exact = SpanReader.packaged(half=False)
+    pairs = [("Who built it?", "Ann built the tower."), ("When?", "Long ago. " * 30)]
+    rows = Rows.of(packaged_tokenizer().encode_batch(pairs))
+    found, expected = exact._model()[0].network(rows), TorchNetwork(trained)(rows)
+    assert np.allclose(found[rows.mask > 0], expected[rows.mask > 0], atol=1e-3)
+    fast = reader._model()[0].network(rows)
+    assert np.allclose(fast[rows.mask > 0], expected[rows.mask > 0], atol=0.5)

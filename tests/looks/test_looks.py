@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from index import Engine, IndexSettings, Scope
-from index.embedding import SentenceTransformerEmbedder
+from index.embedding import PackagedEmbedder
 
 from . import browser
 from .__main__ import missing
@@ -21,7 +21,7 @@ PHONE = Variant("phone", 360, 1, "dark")
 
 
 @pytest.fixture
-def engine(tmp_path: Path, minilm: SentenceTransformerEmbedder) -> Iterator[Engine]:
+def engine(tmp_path: Path, minilm: PackagedEmbedder) -> Iterator[Engine]:
     with Engine.open(IndexSettings(data_dir=tmp_path), embedder=minilm) as engine:
         engine.publish_shared()
         engine.warm(Scope.shared())

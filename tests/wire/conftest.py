@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from index import Engine, IndexSettings, Scope
-from index.embedding import SentenceTransformerEmbedder
+from index.embedding import PackagedEmbedder
 
 from .contract import Contract
 from .faults import RESET, Fault
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory, minilm: SentenceTransformerEmbedder) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory, minilm: PackagedEmbedder) -> Path:
     """A data folder with the bundled article; two servers have one of their own."""
     settings = IndexSettings(data_dir=tmp_path_factory.mktemp("prepared") / "data")
     with Engine.open(settings, embedder=minilm) as engine:

@@ -1,0 +1,145 @@
+"""A BERT encoder (Devlin et al. 2019) on the CPU, run by OpenVINO, without torch.
+
+Torch takes seconds to import and hundreds of megabytes to keep; a question needs
+neither. The graph is built from the same weights that sentence-transformers reads, and
+tests hold its output against that reference.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+import openvino.opset13 as op
+from openvino.properties import hint, inference_num_threads, num_streams
+from tokenizers import Encoding
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+Weights = Mapping[str, npt.NDArray[Any]]
+Node: TypeAlias = Any  # an ov.Node; openvino ships no types
+
+HEADS = 12
+_EPSILON = 1e-12
+_FAR_BELOW = -1e9
+"""Added to what padding scores, so that no token attends to it."""
+
+
+class Rows(NamedTuple):
+    """A batch of token sequences, each array of shape (rows, tokens)."""
+
+    ids: Integers
+    types: Integers
+    mask: Integers
+
+    @classmethod
+    def of(cls, encodings: Sequence[Encoding], padding: int = 0) -> Rows:
+        """The batch of what a tokenizer made, padded here to the longest."""
+        longest = max(len(encoding.ids) for encoding in encodings)
+        rows = np.zeros((3, len(encodings), longest), dtype=np.int64)
+        rows[0] = padding
+        for row, encoding in enumerate(encodings):
+            used = len(encoding.ids)
+            rows[:, row, :used] = encoding.ids, encoding.type_ids, encoding.attention_mask
+        return cls(*rows)
+
+
+class Bert:
+    """``weights`` by the names of transformers' BertModel; ``head`` may add a linear layer.
+
+    Thread-safe; ``half`` computes in bfloat16, which the processor must have.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        head: tuple[Floats, Floats] | None = None,
+        threads: int = 1,
+        half: bool = False,
+    ) -> None:
+        self._words = _float(weights["embeddings.word_embeddings.weight"])
+        self._places = _float(weights["embeddings.position_embeddings.weight"])
+        self._types = _float(weights["embeddings.token_type_embeddings.weight"])
+        self._compiled = ov.Core().compile_model(
+            _graph(weights, head),
+            "CPU",
+            {
+                hint.inference_precision: ov.Type.bf16 if half else ov.Type.f32,
+                hint.performance_mode: hint.PerformanceMode.LATENCY,
+                inference_num_threads: threads,
+                num_streams: 1,
+            },
+        )
+        self._of_thread = threading.local()
+
+    def __call__(self, rows: Rows) -> Floats:
+        """Shape (rows, tokens, width): the last layer's states, or what the head makes of them."""
+        # Looked up here, so that the words' vectors are not kept a second time.
+        embedded = self._words[rows.ids] + self._places[: rows.ids.shape[1]]
+        embedded += self._types[rows.types]
+        unseen = np.where(rows.mask[:, None, None, :] > 0, 0.0, _FAR_BELOW)
+        request = getattr(self._of_thread, "request", None)
+        if request is None:  # a request serves one call at a time
+            request = self._of_thread.request = self._compiled.create_infer_request()
+        found = request.infer([embedded, unseen.astype(np.float32)])
+        return np.asarray(found[0], dtype=np.float32)
+
+
+def fast_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16 faster than in float32."""
+    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _graph(weights: Weights, head: tuple[Floats, Floats] | None) -> Any:
+    width = weights["embeddings.word_embeddings.weight"].shape[1]
+    embedded = op.parameter([-1, -1, width], np.float32, name="embedded")
+    unseen = op.parameter([-1, 1, 1, -1], np.float32, name="unseen")
+    state = _norm(embedded, weights, "embeddings.LayerNorm")
+    layer = 0
+    while f"encoder.layer.{layer}.output.dense.weight" in weights:
+        name = f"encoder.layer.{layer}"
+        attended = _attention(state, unseen, weights, f"{name}.attention.self")
+        attended = _linear(attended, weights, f"{name}.attention.output.dense")
+        state = _norm(op.add(attended, state), weights, f"{name}.attention.output.LayerNorm")
+        inner = op.gelu(_linear(state, weights, f"{name}.intermediate.dense"), "erf")
+        inner = _linear(inner, weights, f"{name}.output.dense")
+        state = _norm(op.add(inner, state), weights, f"{name}.output.LayerNorm")
+        layer += 1
+    if head is not None:
+        state = _affine(state, *head)
+    return ov.Model([state], [embedded, unseen])
+
+
+def _attention(state: Node, unseen: Node, weights: Weights, name: str) -> Node:
+    def heads(part: str) -> Node:
+        flat = _linear(state, weights, f"{name}.{part}")
+        width = weights[f"{name}.{part}.bias"].shape[0]
+        split = op.reshape(flat, [0, 0, HEADS, width // HEADS], special_zero=True)
+        return op.transpose(split, [0, 2, 1, 3])
+
+    attended = op.scaled_dot_product_attention(heads("query"), heads("key"), heads("value"), unseen)
+    return op.reshape(op.transpose(attended, [0, 2, 1, 3]), [0, 0, -1], special_zero=True)
+
+
+def _linear(state: Node, weights: Weights, name: str) -> Node:
+    return _affine(state, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+
+def _affine(state: Node, weight: npt.NDArray[Any], bias: npt.NDArray[Any]) -> Node:
+    product = op.matmul(state, op.constant(_float(weight)), transpose_a=False, transpose_b=True)
+    return op.add(product, op.constant(_float(bias)))
+
+
+def _norm(state: Node, weights: Weights, name: str) -> Node:
+    normal = op.mvn(state, [-1], True, _EPSILON, "inside_sqrt")
+    scaled = op.multiply(normal, op.constant(_float(weights[f"{name}.weight"])))
+    return op.add(scaled, op.constant(_float(weights[f"{name}.bias"])))
+
+
+def _float(weight: npt.NDArray[Any]) -> Floats:
+    return np.ascontiguousarray(weight, dtype=np.float32)
