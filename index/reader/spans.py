@@ -8,17 +8,16 @@ how it was trained, on what, and how good it is, stands in ``index/data/READER.m
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 from safetensors.numpy import load_file
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from index.bert import Bert, Floats, Rows, fast_bfloat16
 from index.errors import ModelError
@@ -29,6 +28,8 @@ MAX_TOKENS = 256
 QUESTION_TOKENS = 64
 LONGEST_ANSWER = 30
 """In tokens, as is usual for SQuAD."""
+CLOSE = 0.25
+"""Twice what half precision is wrong by, in a span's score, with few exceptions."""
 RETRIEVAL_WEIGHT = 15.0
 """What a fused score of 1 is worth beside the network's; 10 to 20 did alike in development."""
 
@@ -37,21 +38,22 @@ Network = Callable[[Rows], Floats]
 
 
 class Model(NamedTuple):
-    """A network and its tokenizer, with the number by which it pads."""
+    """A network and its tokenizer, with the number by which it pads.
+
+    ``exact`` is the same network in full precision, where ``network`` is not.
+    """
 
     network: Network
     tokenizer: Tokenizer
     padding: int = 0
+    exact: Network | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """The network's view of one passage: for each of its tokens, scores and characters."""
+class _Marked(NamedTuple):
+    """The best span of a sentence, and the score of its second best."""
 
-    start: Floats
-    end: Floats
-    null: float
-    offsets: npt.NDArray[np.int64]
+    span: Span
+    second: float
 
 
 class SpanReader:
@@ -90,32 +92,33 @@ class SpanReader:
         return cls(partial(_named, name, threads), **options)
 
     def read(self, question: str, passages: Sequence[ReadingPassage]) -> Span:
-        spans = [
-            span
-            for number, (passage, read) in enumerate(
-                zip(passages, self._scores(question, passages), strict=True)
-            )
-            for sentence in passage.sentences
-            if (span := _best(number, passage, sentence, read, self._retrieval_weight)) is not None
-        ]
-        if not spans:  # every sentence lies beyond what the network reads
-            return _whole(passages)
-        spans.sort(key=lambda span: -span.score)
-        second = spans[1].score if len(spans) > 1 else spans[0].score - self._retrieval_weight
-        return replace(spans[0], lead=spans[0].score - second)
-
-    def _scores(self, question: str, passages: Sequence[ReadingPassage]) -> list[_Read]:
         model, whole = self._model()
         words = whole.encode(question, add_special_tokens=False).offsets[:QUESTION_TOKENS]
         asked = question[: words[-1][1]] if words else ""
         encodings = model.tokenizer.encode_batch([(asked, passage.text) for passage in passages])
-        scores = model.network(Rows.of(encodings, model.padding))
-        found = []
-        for row, encoding in zip(scores, encodings, strict=True):
-            inside = [place for place, part in enumerate(encoding.sequence_ids) if part == 1]
-            offsets = np.array(encoding.offsets)[inside]
-            found.append(_Read(row[inside, 0], row[inside, 1], float(row[0].sum()), offsets))
-        return found
+
+        def marked(network: Network, numbers: Sequence[int]) -> list[_Marked]:
+            rows = Rows.of([encodings[number] for number in numbers], model.padding)
+            return [
+                found
+                for number, scores in zip(numbers, network(rows), strict=True)
+                for found in _marked(
+                    number, passages[number], encodings[number], scores, self._retrieval_weight
+                )
+            ]
+
+        found = marked(model.network, range(len(passages)))
+        if not found:  # every sentence lies beyond what the network reads
+            return _whole(passages)
+        if model.exact and (close := _close(found)):
+            # What half precision cannot tell apart is read again, so that every machine agrees.
+            again = sorted({one.span.passage for one in close})
+            found = [one for one in found if one.span.passage not in again]
+            found += marked(model.exact, again)
+        found.sort(key=lambda one: -one.span.score)
+        best = found[0].span
+        second = found[1].span.score if len(found) > 1 else best.score - self._retrieval_weight
+        return replace(best, lead=best.score - second)
 
     def _model(self) -> tuple[Model, Tokenizer]:
         """The model, and its tokenizer a second time, which cuts nothing."""
@@ -139,13 +142,15 @@ def _packaged(weights: Path, threads: int, half: bool | None) -> Model:
         }
         head = layers["head.weight"], layers["head.bias"]
         half = fast_bfloat16() if half is None else half
-        network = Bert({**layers, **embeddings}, head=head, threads=threads, half=half)
+        bert = partial(Bert, {**layers, **embeddings}, head=head, threads=threads)
+        exact = bert()
+        network = bert(half=True) if half else exact
     except Exception as error:
         raise ModelError(
             f"the reader cannot be loaded from {weights} ({error});"
             " install article-bot again, or set READER to none"
         ) from error
-    return Model(network, packaged_tokenizer())
+    return Model(network, packaged_tokenizer(), exact=exact if half else None)
 
 
 def _named(name: str, threads: int) -> Model:
@@ -162,24 +167,38 @@ def _named(name: str, threads: int) -> Model:
         ) from error
 
 
-def _best(
-    number: int, passage: ReadingPassage, sentence: Candidate, read: _Read, weight: float
-) -> Span | None:
-    """The best answer within one sentence; None when the network did not read so far."""
-    begins, finishes = read.offsets[:, 0], read.offsets[:, 1]
-    tokens = np.flatnonzero((begins >= sentence.start) & (finishes <= sentence.end))
-    if not len(tokens):
-        return None
-    scores = read.start[tokens][:, None] + read.end[tokens][None, :]
-    # An answer does not end before it begins, nor does it run on and on.
-    allowed = np.triu(np.ones_like(scores)) - np.triu(np.ones_like(scores), LONGEST_ANSWER)
-    scores = np.where(allowed > 0, scores, -np.inf)
-    first, last = divmod(int(scores.argmax()), len(tokens))
-    start, end = _whole_words(
-        passage.text, int(begins[tokens[first]]), int(finishes[tokens[last]]), sentence
-    )
-    margin = float(scores[first, last]) - read.null
-    return Span(number, start, end, margin + weight * sentence.score, lead=0.0, margin=margin)
+def _marked(
+    number: int, passage: ReadingPassage, encoding: Encoding, scores: Floats, weight: float
+) -> Iterator[_Marked]:
+    """The best span within each sentence of a passage that the network read so far."""
+    inside = np.array([part == 1 for part in encoding.sequence_ids])
+    starts, ends = scores[: len(inside)][inside].T
+    offsets = np.array(encoding.offsets)[inside]
+    null = float(scores[0].sum())
+    for sentence in passage.sentences:
+        tokens = np.flatnonzero((offsets[:, 0] >= sentence.start) & (offsets[:, 1] <= sentence.end))
+        if not len(tokens):
+            continue
+        sums = starts[tokens][:, None] + ends[tokens][None, :]
+        # An answer does not end before it begins, nor does it run on and on.
+        allowed = np.triu(np.ones_like(sums)) - np.triu(np.ones_like(sums), LONGEST_ANSWER)
+        sums = np.where(allowed > 0, sums, -np.inf)
+        first, last = divmod(int(sums.argmax()), len(tokens))
+        margin = float(sums[first, last]) - null
+        sums[first, last] = -np.inf
+        start, end = _whole_words(
+            passage.text, int(offsets[tokens[first], 0]), int(offsets[tokens[last], 1]), sentence
+        )
+        score = margin + weight * sentence.score
+        span = Span(number, start, end, score, lead=0.0, margin=margin)
+        yield _Marked(span, float(sums.max()) - null + weight * sentence.score)
+
+
+def _close(found: Sequence[_Marked]) -> list[_Marked]:
+    """All that could be the best if half precision were wrong; none, if nothing else could."""
+    best = max(one.span.score for one in found)
+    close = [one for one in found if one.span.score > best - CLOSE]
+    return close if len(close) > 1 or close[0].second > best - CLOSE else []
 
 
 def _whole_words(text: str, start: int, end: int, sentence: Candidate) -> tuple[int, int]:

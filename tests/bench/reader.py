@@ -25,7 +25,6 @@ import torch
 
 from index import Engine, IndexSettings, Scope
 from index.answering import blocks, find
-from index.bert import fast_bfloat16
 from index.lexical import tokens
 from index.reader import Candidate, ReadingPassage
 from index.reader.model import SpanModel, TorchNetwork
@@ -40,11 +39,10 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--questions", type=int, default=1000)
     options = parser.parse_args()
-    readers = {"reference": reference(), "float32": SpanReader.packaged(half=False)}
-    if fast_bfloat16():
-        readers["bfloat16"] = SpanReader.packaged(half=True)
+    readers = {"float32": SpanReader.packaged(half=False), "by default": SpanReader.packaged()}
     asked = list(gathered(options.files, options.questions))
-    expected = [readers["reference"].read(*one) for one in asked]
+    trained = reference()
+    expected = [trained.read(*one) for one in asked]
     for name, reader in readers.items():
         same = same_passage = 0
         for one, span in zip(asked, expected, strict=True):
