@@ -112,6 +112,7 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
         answer_timeout_s=settings.answer_timeout_s,
         user_cooldown_s=settings.user_cooldown_s,
         max_question_chars=settings.max_question_chars,
+        max_article_mb=settings.max_article_mb,
         threshold=settings.threshold,
         sync_guild=settings.sync_guild,
         message_content=settings.message_content,

@@ -33,6 +33,7 @@ from bot.offload import Offload
 from bot.policy import SERVER_BURST, SERVER_SHARE, Cooldown
 from bot.registered import FILE_NAME, Registered
 from bot.translator import CommandWords
+from bot.working import Workshop
 
 if TYPE_CHECKING:
     from index import Engine
@@ -62,6 +63,7 @@ class BotOptions:
     answer_timeout_s: float = 20.0
     user_cooldown_s: float = 3.0
     max_question_chars: int = 1000
+    max_article_mb: float = 10.0
     threshold: float = 0.1
     sync_guild: int | None = None
     message_content: bool = False
@@ -143,6 +145,7 @@ class ArticleBot(commands.AutoShardedBot):
         self.known = Known(engine, self.lookups)
         # A re-index takes its time on a thread of its own, so that asking goes on.
         self.chores = Offload(workers=1, queue_limit=16, deadline_s=None, name="chore")
+        self.workshop = Workshop(self)
         self.cooldown = Cooldown(options.user_cooldown_s)
         self.server_cooldown = Cooldown(options.user_cooldown_s / SERVER_SHARE, SERVER_BURST)
         self.conversations = Conversations()

@@ -28,8 +28,11 @@ from index.errors import (
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
     About,
+    Added,
     Answer,
     Article,
+    Changes,
+    Check,
     Document,
     Fact,
     Hit,
@@ -41,6 +44,7 @@ from index.types import (
     Scope,
     Turn,
     VerifyReport,
+    Version,
 )
 
 if TYPE_CHECKING:
@@ -64,11 +68,14 @@ _LAZY = {
 __all__ = [
     "PACKAGED_MODEL",
     "About",
+    "Added",
     "Answer",
     "Article",
     "ArticleNotFound",
     "BadInput",
     "CatalogueError",
+    "Changes",
+    "Check",
     "DeadlineExceeded",
     "Document",
     "Engine",
@@ -99,6 +106,7 @@ __all__ = [
     "TryAgain",
     "Turn",
     "VerifyReport",
+    "Version",
     "ablate",
     "evaluate",
     "plot",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -435,6 +436,8 @@ def quoted(generation: Generation, row: int, text_of: TextOf) -> Quote:
     sentence = generation.parts.sentences[row]
     article = generation.manifest.articles[int(sentence["article"])]
     start, end = int(sentence["start"]), int(sentence["end"])
+    text = text_of(generation.scope, article.id, article.version)
+    above = generation.heading_above(row)
     return Quote(
         scope=generation.scope,
         article_id=article.id,
@@ -443,10 +446,17 @@ def quoted(generation: Generation, row: int, text_of: TextOf) -> Quote:
         source=article.source,
         start=start,
         end=end,
-        text=_exact(text_of(generation.scope, article.id, article.version), start, end),
+        text=_exact(text, start, end),
         paragraph=int(sentence["paragraph"]) + 1,
         paragraphs=article.paragraphs,
+        page=bisect_right(article.pages, start) or None,
+        section="" if above is None else _heading(generation, above, text),
     )
+
+
+def _heading(generation: Generation, row: int, text: str) -> str:
+    sentence = generation.parts.sentences[row]
+    return " ".join(_exact(text, int(sentence["start"]), int(sentence["end"])).split())
 
 
 def _exact(text: str, start: int, end: int) -> str:

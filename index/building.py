@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from index.catalogue import Catalogue, StoredText, mapped
+from index.catalogue import Catalogue, StoredText
 from index.chunking import Chunking, chunk
+from index.database import mapped
 from index.embedding import Embedder
 from index.generation import SENTENCE, Generation, GenerationStore, IndexedArticle, Parts
 from index.lexical import LexicalIndex, tokens
@@ -116,7 +117,12 @@ def _texts(text: str, chunking: Chunking) -> tuple[list[str], list[str], list[st
 def _indexed(item: StoredText, chunking: Chunking) -> IndexedArticle:
     article = item.article
     return IndexedArticle(
-        article.id, article.version, article.title, article.source, chunking.paragraphs
+        article.id,
+        article.version,
+        article.title,
+        article.canonical or article.source,
+        chunking.paragraphs,
+        item.pages,
     )
 
 

@@ -8,112 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
-from filelock import FileLock, Timeout
 
-from index.errors import ArticleNotFound, CatalogueError, LibraryBusy, StorageError
-from index.types import Article, Document, Scope
-
-metadata = sa.MetaData()
-
-scopes = sa.Table(
-    "scopes",
-    metadata,
-    sa.Column("scope", sa.Text, primary_key=True),
-    # Rises with every change of the scope's articles; a generation names the one it holds.
-    sa.Column("revision", sa.Integer, nullable=False),
-    # When the bot was removed from there.
-    sa.Column("left_at", sa.DateTime(timezone=True)),
-)
-
-articles = sa.Table(
-    "articles",
-    metadata,
-    sa.Column("scope", sa.Text, primary_key=True),
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("removed_at", sa.DateTime(timezone=True)),
-    sa.UniqueConstraint("scope", "source"),
-)
-
-versions = sa.Table(
-    "versions",
-    metadata,
-    sa.Column("scope", sa.Text, primary_key=True),
-    sa.Column("article_id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("media_type", sa.Text, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-    sa.Column("headings", sa.JSON, nullable=False),
-    sa.Column("content_hash", sa.Text, nullable=False),
-    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-    # As the source tells them, "" where it does not.
-    sa.Column("author", sa.Text, nullable=False, server_default=""),
-    sa.Column("published", sa.Text, nullable=False, server_default=""),
-    sa.ForeignKeyConstraint(["scope", "article_id"], ["articles.scope", "articles.id"]),
-)
-
-vectors = sa.Table(
-    "vectors",
-    metadata,
-    sa.Column("scope", sa.Text, primary_key=True),
-    sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("content_hash", sa.LargeBinary(16), primary_key=True),
-    # float32, little-endian, as many as the model has dimensions
-    sa.Column("vector", sa.LargeBinary, nullable=False),
-)
-
-preferences = sa.Table(
-    "preferences",
-    metadata,
-    sa.Column("scope", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.JSON, nullable=False),
-)
-
-answers = sa.Table(
-    "answers",
-    metadata,
-    sa.Column("scope", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("asker", sa.BigInteger, nullable=False, index=True),
-    sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False, index=True),
-    # Only where the scope's preferences keep it.
-    sa.Column("question", sa.Text),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("elapsed_ms", sa.Float, nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
-)
-
-feedback = sa.Table(
-    "feedback",
-    metadata,
-    sa.Column("scope", sa.Text, primary_key=True),
-    sa.Column("answer_id", sa.Text, primary_key=True),
-    sa.Column("user", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
-)
-
-SCHEMA = "0003"
-"""The newest migration; a catalogue that names it needs none."""
+from index.database import mapped, open_database
+from index.errors import ArticleNotFound
+from index.schema import articles, checks, metadata, scopes, vectors, versions
+from index.types import Article, Check, Document, Scope, Version
 
 _LOOKUP = 500  # keys in one SELECT, well under SQLite's limit on parameters
-_LOCK_TIMEOUT_S = 30
 
 Vectors = npt.NDArray[np.float32]
 
@@ -123,6 +34,14 @@ class StoredText:
     """An article's text with what is needed to cut it up and to quote it."""
 
     article: Article
+    text: str
+    headings: tuple[tuple[int, int], ...]
+    pages: tuple[int, ...] = ()
+
+
+class StoredVersion(NamedTuple):
+    """One version's text, and the spans of its headings."""
+
     text: str
     headings: tuple[tuple[int, int], ...]
 
@@ -141,15 +60,7 @@ class Catalogue:
             StorageError: the folder cannot be used.
             CatalogueError: the file is no catalogue, or one of a newer program.
         """
-        path = data_dir / "catalogue.sqlite"
-        with mapped(path):
-            data_dir.mkdir(parents=True, exist_ok=True)
-            engine = _connect(path)
-            with engine.connect() as connection:
-                found = _schema(connection)
-            if found != SCHEMA:
-                _upgrade(engine, path)
-        return cls(engine)
+        return cls(open_database(data_dir / "catalogue.sqlite"))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -197,6 +108,8 @@ class Catalogue:
                         created_at=now,
                         author=document.author,
                         published=document.published,
+                        canonical=document.canonical,
+                        pages=list(document.pages),
                     )
                 )
             self._touch(connection, scope)
@@ -218,6 +131,105 @@ class Catalogue:
             self._touch(connection, scope)
         return article
 
+    def restore(self, scope: Scope, article_id: int) -> Article:
+        """Take a removal back; ArticleNotFound when there is nothing to take back."""
+        with self.writing() as connection:
+            restored = connection.execute(
+                sa.update(articles)
+                .where(
+                    articles.c.scope == scope.key,
+                    articles.c.id == article_id,
+                    articles.c.removed_at.is_not(None),
+                )
+                .values(removed_at=None)
+            )
+            if not restored.rowcount:
+                raise ArticleNotFound(
+                    f"article {article_id} of {scope} cannot be brought back: it was never"
+                    " there, is not removed, or was removed too long ago"
+                )
+            self._touch(connection, scope)
+            return self._get(connection, scope, article_id)
+
+    def versions(self, scope: Scope, article_id: int) -> list[Version]:
+        """The stored versions of an article, oldest first."""
+        query = sa.select(versions.c.version, versions.c.title, versions.c.created_at)
+        with self.reading() as connection:
+            rows = connection.execute(
+                query.where(
+                    versions.c.scope == scope.key, versions.c.article_id == article_id
+                ).order_by(versions.c.version)
+            )
+            return [
+                Version(row.version, row.title, row.created_at.replace(tzinfo=UTC)) for row in rows
+            ]
+
+    def prune(self, removed_before: datetime, keep: int) -> int:
+        """Delete articles removed before then, and of each article all but its ``keep``
+        newest versions; how many articles were deleted.
+        """
+        gone = sa.select(articles.c.scope, articles.c.id).where(
+            articles.c.removed_at <= removed_before
+        )
+        with self.writing() as connection:
+            pairs = [(row.scope, row.id) for row in connection.execute(gone)]
+            for scope, number in pairs:
+                for table, column in (
+                    (checks, checks.c.article_id),
+                    (versions, versions.c.article_id),
+                    (articles, articles.c.id),
+                ):
+                    connection.execute(
+                        sa.delete(table).where(table.c.scope == scope, column == number)
+                    )
+            newest = (
+                sa.select(articles.c.version)
+                .where(articles.c.scope == versions.c.scope, articles.c.id == versions.c.article_id)
+                .scalar_subquery()
+            )
+            connection.execute(sa.delete(versions).where(versions.c.version <= newest - keep))
+        return len(pairs)
+
+    def stored(self, scope: Scope, article_id: int, version: int) -> StoredVersion:
+        """One stored version with its headings; ArticleNotFound when there is none."""
+        with self.reading() as connection:
+            row = connection.execute(
+                sa.select(versions.c.text, versions.c.headings).where(
+                    versions.c.scope == scope.key,
+                    versions.c.article_id == article_id,
+                    versions.c.version == version,
+                )
+            ).one_or_none()
+        if row is None:
+            raise ArticleNotFound(f"no version {version} of article {article_id} in {scope}")
+        return StoredVersion(row.text, tuple((a, b) for a, b in row.headings))
+
+    def checks(self, scope: Scope) -> dict[int, Check]:
+        """What is known of each article's source, by the article's number."""
+        with self.reading() as connection:
+            rows = connection.execute(sa.select(checks).where(checks.c.scope == scope.key))
+            return {row.article_id: _check(row) for row in rows}
+
+    def record_check(self, article: Article, check: Check) -> None:
+        """Keep what came of reading an article's source."""
+        values = {
+            "checked_at": check.checked_at,
+            "etag": check.etag,
+            "last_modified": check.last_modified,
+            "failing_since": check.failing_since,
+            "failures": check.failures,
+            "reason": check.reason,
+        }
+        key = {"scope": article.scope.key, "article_id": article.id}
+        with self.writing() as connection:
+            updated = connection.execute(
+                sa.update(checks)
+                .where(*(checks.c[name] == value for name, value in key.items()))
+                .values(**values)
+            )
+            if not updated.rowcount:
+                connection.execute(sa.insert(checks).values(**key, **values))
+
     def articles(self, scope: Scope) -> list[Article]:
         """The live articles of ``scope``, oldest first."""
         with self.reading() as connection:
@@ -226,26 +238,21 @@ class Catalogue:
 
     def texts(self, scope: Scope) -> list[StoredText]:
         """The live articles of ``scope`` with their texts, oldest first."""
-        query = _ARTICLES.add_columns(versions.c.text, versions.c.headings)
+        query = _ARTICLES.add_columns(versions.c.text, versions.c.headings, versions.c.pages)
         with self.reading() as connection:
             return [
-                StoredText(_article(row), row.text, tuple((a, b) for a, b in row.headings))
+                StoredText(
+                    _article(row),
+                    row.text,
+                    tuple((a, b) for a, b in row.headings),
+                    tuple(row.pages),
+                )
                 for row in connection.execute(query.where(articles.c.scope == scope.key))
             ]
 
     def text(self, scope: Scope, article_id: int, version: int) -> str:
         """One stored version's text; ArticleNotFound when there is none."""
-        with self.reading() as connection:
-            text = connection.scalar(
-                sa.select(versions.c.text).where(
-                    versions.c.scope == scope.key,
-                    versions.c.article_id == article_id,
-                    versions.c.version == version,
-                )
-            )
-        if text is None:
-            raise ArticleNotFound(f"no version {version} of article {article_id} in {scope}")
-        return str(text)
+        return self.stored(scope, article_id, version).text
 
     def revision(self, scope: Scope) -> int:
         """Rises with every change of the scope's articles; 0 before the first."""
@@ -387,6 +394,7 @@ _ARTICLES = (
         versions.c.content_hash,
         versions.c.author,
         versions.c.published,
+        versions.c.canonical,
         sa.func.length(versions.c.text).label("characters"),
     )
     .join(
@@ -415,6 +423,19 @@ def _article(row: Any) -> Article:
         added_at=row.added_at.replace(tzinfo=UTC),
         author=row.author,
         published=row.published,
+        canonical=row.canonical,
+    )
+
+
+def _check(row: Any) -> Check:
+    since = row.failing_since
+    return Check(
+        checked_at=row.checked_at.replace(tzinfo=UTC),
+        etag=row.etag,
+        last_modified=row.last_modified,
+        failing_since=since and since.replace(tzinfo=UTC),
+        failures=row.failures,
+        reason=row.reason,
     )
 
 
@@ -422,92 +443,8 @@ def content_hash(document: Document) -> str:
     """SHA-256 of what an article says and how it is laid out, hexadecimal."""
     told = [document.author, document.published]
     # Hashes of before authors and dates were read stay as they were.
-    parts = [document.title, document.text, document.headings, *(told if any(told) else [])]
+    parts: list[object] = [document.title, document.text, document.headings]
+    parts += told if any(told) else []
+    parts += [document.canonical, document.pages] if document.canonical or document.pages else []
     layout = json.dumps(parts)
     return hashlib.sha256(layout.encode()).hexdigest()
-
-
-@contextmanager
-def mapped(path: object) -> Iterator[None]:
-    """Turn the database's and the file system's errors into the engine's."""
-    try:
-        yield
-    except Timeout:
-        raise  # an OSError by descent, but the caller knows best what was being waited for
-    except sa.exc.DatabaseError as error:
-        raise _database_error(path, error) from error
-    except OSError as error:
-        raise StorageError(
-            f"the data folder cannot be used ({error}); check DATA_DIR, its permissions"
-            " and the space on the disk"
-        ) from error
-
-
-def _database_error(path: object, error: sa.exc.DatabaseError) -> Exception:
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return LibraryBusy("another process is writing to the library; try again in a moment")
-    if code == sqlite3.SQLITE_FULL:
-        return StorageError(
-            f"the disk is full: {path} was left as it was; make space and try again"
-        )
-    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}:
-        return StorageError(f"{path} cannot be written ({error.orig}); check DATA_DIR")
-    return CatalogueError(
-        f"{path} is damaged or no catalogue ({error.orig}); restore it from a backup,"
-        " or move it away and add the articles again"
-    )
-
-
-def _connect(path: Path) -> sa.Engine:
-    url = sa.URL.create("sqlite", database=str(path))
-    engine = sa.create_engine(url, connect_args={"timeout": 10})
-
-    @sa.event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: object) -> None:
-        # The driver's own transaction handling would start none before a SELECT.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        mode = connection.get_execution_options().get("begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
-
-    return engine
-
-
-def _schema(connection: sa.Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    return found
-
-
-def _upgrade(engine: sa.Engine, path: Path) -> None:
-    """Migrate under a lock, so that two processes that start together do it once."""
-    try:
-        with FileLock(path.with_suffix(".lock"), timeout=_LOCK_TIMEOUT_S):
-            _migrate(engine, path)
-    except Timeout as error:
-        raise LibraryBusy(f"another process is upgrading {path}; try again in a moment") from error
-
-
-def _migrate(engine: sa.Engine, path: Path) -> None:
-    # A tenth of a second of imports that only a new or old catalogue needs.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", "index:migrations")
-    try:
-        with engine.execution_options(begin="IMMEDIATE").begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except CommandError as error:
-        raise CatalogueError(
-            f"{path} was written by another version of article-bot ({error});"
-            " install the version that wrote it, or a newer one"
-        ) from error

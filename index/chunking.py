@@ -76,6 +76,15 @@ def chunk(
     return Chunking(tuple(sentences), windows, chunks, chunk_of, max(number, 1))
 
 
+def quotable(text: str, headings: Sequence[Span]) -> list[str]:
+    """The sentences and headings of ``text``, none of them cut for the sake of a model."""
+
+    def short(texts: Sequence[str]) -> list[int]:
+        return [1] * len(texts)
+
+    return [text[s.start : s.end] for s in chunk(text, headings, short, len(text) + 1).sentences]
+
+
 def paragraphs(text: str) -> Iterator[Span]:
     """The paragraphs of ``text``: between blank lines, list items apart."""
     start = 0

@@ -13,20 +13,28 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from index import sources
 from index.answering import Found, Reading, find, passages, read
 from index.catalogue import Catalogue
-from index.chunking import paragraphs
+from index.changes import changes
+from index.chunking import paragraphs, quotable
 from index.embedding import Embedder, PackagedEmbedder, SentenceTransformerEmbedder, Vectors
 from index.errors import ArticleNotFound, DeadlineExceeded, SourceError
 from index.followup import leans, resolved
 from index.generation import GenerationStore, Searched
+from index.intake import (
+    CONFIGURED,
+    Intake,
+    Several,
+    Taken,
+    can_take_again,
+    is_web,
+)
 from index.intent import Intent, Wish, intent
 from index.journal import Journal
 from index.lexical import tokens
@@ -37,11 +45,14 @@ from index.ranking import WEIGHTS
 from index.reader import Candidate, Reader, ReadingPassage
 from index.reader.picker import SentencePicker
 from index.reader.spans import SpanReader
+from index.refreshing import refresh
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
+    Added,
     Answer,
     Article,
-    Document,
+    Changes,
+    Check,
     Hit,
     Kind,
     Passage,
@@ -51,11 +62,11 @@ from index.types import (
     Scope,
     Turn,
     VerifyReport,
+    Version,
 )
 
-_CONFIGURED = "configured:"
-"""Marks the source of the article that the settings name, so that naming another replaces it."""
-_BUNDLED = f"{_CONFIGURED}bundled"
+UNDO = timedelta(days=1)
+"""How long a removed article can be brought back."""
 _TEXTS_IN_MEMORY = 64
 _SUMMARISES = re.compile(r"summ?[ae]r|tl;? ?dr|gist|in short|points|sum .*up", re.IGNORECASE)
 _TELLS_ITSELF = 0.5
@@ -75,7 +86,9 @@ class Engine:
         catalogue: Catalogue,
         embedder: Embedder,
         reader: Reader,
+        *,
         weights: Mapping[str, float] = WEIGHTS,
+        intake: Intake | None = None,
     ) -> None:
         self._weights = weights
         self._settings = settings
@@ -83,6 +96,7 @@ class Engine:
         self._embedder = embedder
         self._reader = reader
         store = GenerationStore(settings.data_dir / "index")
+        self._intake = intake or Intake(int(settings.max_article_mb * 1_000_000))
         self._library = Library(catalogue, store, embedder)
         self._journal = Journal(catalogue)
         # A stored version never changes, so its text may be kept as long as there is room.
@@ -96,11 +110,13 @@ class Engine:
         embedder: Embedder | None = None,
         reader: Reader | None = None,
         weights: Mapping[str, float] = WEIGHTS,
+        intake: Intake | None = None,
     ) -> Self:
         """Open the library in ``settings.data_dir``; cheap, the models load when first needed.
 
         ``embedder`` and ``reader`` stand in for those of the settings; an embedder alone
-        comes with the sentence-picker. ``weights`` are those of the ranking.
+        comes with the sentence-picker. ``weights`` are those of the ranking, and ``intake``
+        is what reads sources.
 
         Raises:
             StorageError: the folder cannot be used.
@@ -108,10 +124,19 @@ class Engine:
         """
         catalogue = Catalogue.open(settings.data_dir)
         if embedder is not None:
-            return cls(settings, catalogue, embedder, reader or SentencePicker(), weights)
-        return cls(settings, catalogue, _embedder(settings), reader or _reader(settings), weights)
+            return cls(
+                settings,
+                catalogue,
+                embedder,
+                reader or SentencePicker(),
+                weights=weights,
+                intake=intake,
+            )
+        model, reader = _embedder(settings), reader or _reader(settings)
+        return cls(settings, catalogue, model, reader, weights=weights, intake=intake)
 
     def close(self) -> None:
+        self._intake.close()
         self._catalogue.close()
 
     def __enter__(self) -> Self:
@@ -147,11 +172,13 @@ class Engine:
         *,
         media_type: str | None = None,
         title: str | None = None,
+        filename: str | None = None,
         progress: Progress | None = None,
     ) -> Article:
         """Read an article, store it, and make it searchable.
 
-        The same source again replaces the article when its text has changed.
+        ``source`` is a path, a web address, or the bytes of an upload, then with its
+        ``filename``. The same source again replaces the article when its text has changed.
 
         Raises:
             SourceError: the source cannot be read as an article.
@@ -160,25 +187,96 @@ class Engine:
         """
         notify = progress or silent
         notify("reading", 0, 1)
-        document = self._read(source, media_type, title)
-        return self._library.put(scope, document, notify)
+        taken = self._intake.take(source, media_type=media_type, title=title, filename=filename)
+        return self._put(scope, [taken], notify)[0]
+
+    def add_page(
+        self,
+        scope: Scope,
+        url: str,
+        *,
+        title: str | None = None,
+        progress: Progress | None = None,
+    ) -> Added:
+        """Add a web page, or all pages of a feed, on behalf of somebody who is not trusted.
+
+        Raises:
+            SourceError: ``url`` is no web address, whatever else it may be, or cannot be read.
+            LibraryBusy, StorageError: as ``add`` does.
+        """
+        if not is_web(url):
+            raise SourceError(f"{url[:80]!r} is no web address. Give one with https:// in front.")
+        return self.add_all(scope, url, title=title, progress=progress)
+
+    def add_all(
+        self,
+        scope: Scope,
+        source: str | Path,
+        *,
+        title: str | None = None,
+        progress: Progress | None = None,
+    ) -> Added:
+        """Add every article of a folder or a feed; any other source is added as ``add`` does.
+
+        One that cannot be read is named in ``failed`` and keeps none of the others out.
+        ``title`` is for a single article.
+
+        Raises:
+            SourceError: there is nothing that can be read at all.
+            LibraryBusy, StorageError: as ``add`` does.
+        """
+        notify = progress or silent
+        try:
+            return Added((self.add(scope, source, title=title, progress=notify),))
+        except Several as several:
+            sources = several.sources
+        taken: list[Taken] = []
+        failed: list[tuple[str, str]] = []
+        for number, one in enumerate(sources):
+            notify("reading", number, len(sources))
+            try:
+                taken.append(self._intake.take(one))
+            except SourceError as error:
+                failed.append((one, str(error)))
+        if not taken:
+            raise SourceError(f"Nothing of {str(source)!r} can be read. {failed[0][1]}")
+        return Added(tuple(self._put(scope, taken, notify)), tuple(failed))
 
     def publish_shared(self, source: str | Path | None = None) -> Article:
         """Make ``source`` (None: the bundled article) the one that the settings name.
 
         It takes the place of the one they named before; articles that were added to the
-        shared scope by hand stay. Nothing is done when all is as it should be.
+        shared scope by hand stay. Nothing is done when all is as it should be. A page that
+        cannot be read just now keeps its stored text.
         """
         if source is None:
-            document = self._bundled()
+            document = self._intake.bundled()
         else:
-            read = self._read(source, None, None)
-            document = replace(read, source=f"{_CONFIGURED}{read.source}")
-        named = self._library.put(Scope.shared(), document, silent)
+            try:
+                read = self._intake.take(source).document
+            except SourceError:
+                stored = self._stored(f"{CONFIGURED}{source}")
+                if stored is None or not is_web(source):
+                    raise
+                return stored
+            document = replace(read, source=f"{CONFIGURED}{read.source}")
+        named = self._library.put(Scope.shared(), [document], silent)[0]
         for article in self.articles(Scope.shared()):
-            if article.source.startswith(_CONFIGURED) and article.id != named.id:
+            if article.source.startswith(CONFIGURED) and article.id != named.id:
                 self.remove(Scope.shared(), article.id)
         return named
+
+    def _stored(self, source: str) -> Article | None:
+        articles = self.articles(Scope.shared())
+        return next((article for article in articles if article.source == source), None)
+
+    def _put(self, scope: Scope, taken: Sequence[Taken], notify: Progress) -> list[Article]:
+        articles = self._library.put(scope, [one.document for one in taken], notify)
+        for article, one in zip(articles, taken, strict=True):
+            if can_take_again(article.source):
+                check = Check(datetime.now(UTC), one.etag, one.last_modified)
+                self._catalogue.record_check(article, check)
+        return articles
 
     def remove(self, scope: Scope, article_id: int) -> Article:
         """Remove an article; no answer comes from it from the next question on.
@@ -187,6 +285,51 @@ class Engine:
             ArticleNotFound: the scope has no such article.
         """
         return self._library.remove(scope, article_id)
+
+    def restore(self, scope: Scope, article_id: int) -> Article:
+        """Bring a removed article back, as it was.
+
+        Raises:
+            ArticleNotFound: there is no such article, or it is not removed.
+        """
+        return self._library.restore(scope, article_id)
+
+    def versions(self, scope: Scope, article_id: int) -> list[Version]:
+        """The stored versions of an article, oldest first; [] where there is no such article."""
+        return self._catalogue.versions(scope, article_id)
+
+    def changes(self, article: Article, since: int | None = None) -> Changes:
+        """How an article's text differs from version ``since``; None: the one before.
+
+        Raises:
+            ArticleNotFound: that version is not stored, or no longer.
+        """
+        known = {version.number: version for version in self.versions(article.scope, article.id)}
+        newer = known.get(article.version)
+        older = known.get(since if since is not None else article.version - 1)
+        if newer is None or older is None:
+            if since is not None or newer is None:
+                raise ArticleNotFound(
+                    f"version {since or article.version} of {article.title!r} is not stored"
+                )
+            return Changes(newer=newer)
+        texts = [
+            self._catalogue.stored(article.scope, article.id, version.number)
+            for version in (older, newer)
+        ]
+        before, after = (quotable(stored.text, stored.headings) for stored in texts)
+        return replace(changes(before, after), older=older, newer=newer)
+
+    def prune(self, now: datetime) -> int:
+        """Delete for good what was removed more than a day ago, and the oldest versions.
+
+        How many articles were deleted. Run it daily.
+        """
+        return self._catalogue.prune(now - UNDO, self._settings.kept_versions)
+
+    def checks(self, scope: Scope) -> dict[int, Check]:
+        """What came of reading each article's source last, by the article's number."""
+        return self._catalogue.checks(scope)
 
     def forget(self, scope: Scope) -> None:
         """Delete all that is stored of a scope, articles and index, for good.
@@ -200,17 +343,34 @@ class Engine:
         """The articles of ``scope`` itself, oldest first."""
         return self._catalogue.articles(scope)
 
-    def reindex(self, scope: Scope, *, progress: Progress | None = None) -> ReindexReport:
-        """Read the sources that are files again, and publish a new generation.
+    def reindex(
+        self,
+        scope: Scope,
+        *,
+        only: Article | None = None,
+        progress: Progress | None = None,
+    ) -> ReindexReport:
+        """Read the sources that are files or pages again, and publish a new generation.
 
         Questions are answered from the old generation until the new one is live. A source
-        that cannot be read keeps its stored text and is named in ``failed``.
+        that cannot be read keeps its stored text and is named in ``failed``. ``only`` reads
+        a single source again.
 
         Raises:
             LibraryBusy: this scope is being changed already.
+            SourceError: ``only`` is an upload, which cannot be read again.
         """
+        if only is not None and not can_take_again(only.source):
+            raise SourceError(
+                f"{only.title!r} was uploaded, and cannot be read again from where it came."
+                " Upload the new version instead."
+            )
+        chosen = [only] if only is not None else self.articles(scope)
+        articles = [article for article in chosen if can_take_again(article.source)]
         return self._library.reindex(
-            scope, lambda notify: self._refresh(scope, notify), progress or silent
+            scope,
+            lambda notify: refresh(self._catalogue, self._intake, articles, notify),
+            progress or silent,
         )
 
     def verify(self, scope: Scope) -> VerifyReport:
@@ -337,39 +497,6 @@ class Engine:
                 return answer
         return None
 
-    def _refresh(self, scope: Scope, progress: Progress) -> list[tuple[str, str]]:
-        """Read the sources again; (title, reason) of each that cannot be read now."""
-        failed = []
-        articles = [a for a in self.articles(scope) if _is_file(a.source)]
-        for number, article in enumerate(articles):
-            progress("reading", number, len(articles))
-            try:
-                document = self._read_again(article)
-                self._catalogue.put(scope, document, revive=False)
-            except SourceError as error:
-                failed.append((article.title, str(error)))
-            except ArticleNotFound:
-                pass  # removed in the meantime
-        return failed
-
-    def _read_again(self, article: Article) -> Document:
-        """Read a stored article's source, under the name and the title that it is stored by."""
-        if article.source == _BUNDLED:
-            return self._bundled()
-        path = article.source.removeprefix(_CONFIGURED)
-        document = self._read(path, article.media_type, article.title)
-        return replace(document, source=article.source)
-
-    def _bundled(self) -> Document:
-        with resources.as_file(resources.files("index") / "data" / "article.md") as path:
-            return replace(self._read(path, None, None), source=_BUNDLED)
-
-    def _read(
-        self, source: str | Path | bytes, media_type: str | None, title: str | None
-    ) -> Document:
-        limit = int(self._settings.max_article_mb * 1_000_000)
-        return sources.read(source, media_type=media_type, title=title, max_bytes=limit)
-
 
 def _found(
     searched: Sequence[Searched],
@@ -409,10 +536,6 @@ def _reader(settings: IndexSettings) -> Reader:
     if settings.reader == "packaged":
         return SpanReader.packaged(threads=settings.threads)
     return SpanReader.named(settings.reader, threads=settings.threads)
-
-
-def _is_file(source: str) -> bool:
-    return source == _BUNDLED or Path(source.removeprefix(_CONFIGURED)).is_absolute()
 
 
 def _readings(text: str, history: Sequence[Turn]) -> list[str]:

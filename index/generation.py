@@ -28,7 +28,7 @@ from index.lexical import LexicalIndex
 from index.types import Scope
 from index.vectors import VectorIndex
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 3
 """Generations that stay on disk, the live one included."""
 
@@ -59,6 +59,8 @@ class IndexedArticle:
     title: str
     source: str
     paragraphs: int
+    pages: tuple[int, ...] = ()
+    """Offsets at which its pages begin; () where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ class Manifest:
             raw = json.loads((folder / "manifest.json").read_bytes())
             if raw["format"] != FORMAT:
                 raise GenerationError(f"{folder} has format {raw['format']}, not {FORMAT}")
-            raw["articles"] = tuple(IndexedArticle(**row) for row in raw["articles"])
+            raw["articles"] = tuple(
+                IndexedArticle(**{**row, "pages": tuple(row["pages"])}) for row in raw["articles"]
+            )
             return cls(**raw)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise GenerationError(f"the manifest in {folder} cannot be read: {error}") from error
@@ -179,6 +183,11 @@ class Generation:
         }
         return Candidates(rows, terms)
 
+    def heading_above(self, row: int) -> int | None:
+        """The row of the heading that a sentence stands under, the title left aside."""
+        above = int(self._headings_above(np.array([row]))[0])
+        return None if above < 0 else above
+
     def _quotable(self, live: Collection[int] | None) -> Rows:
         sentences = self.parts.sentences
         keep = ~sentences["heading"]
@@ -203,15 +212,20 @@ class Generation:
 
         The title, which stands above all of an article, tells its sentences apart by nothing.
         """
+        above = self._headings_above(rows)
+        cosines = self.parts.sentence_vectors.scores(query, np.maximum(above, 0))
+        return np.where(above >= 0, cosines, np.float32(-1.0))
+
+    def _headings_above(self, rows: Rows) -> Rows:
+        """For each sentence the row of the heading above it, -1 where there is none."""
         sentences = self.parts.sentences
         headings = np.flatnonzero(sentences["heading"]).astype(np.int64)
         headings = headings[sentences["number"][headings] > 0]
         if not len(headings):
-            return np.full(len(rows), -1.0, dtype=np.float32)
+            return np.full(len(rows), -1, dtype=np.int64)
         above = headings[np.maximum(np.searchsorted(headings, rows) - 1, 0)]
         own = (above < rows) & (sentences["article"][above] == sentences["article"][rows])
-        cosines = self.parts.sentence_vectors.scores(query, above)
-        return np.where(own, cosines, np.float32(-1.0))
+        return np.where(own, above, -1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from index.catalogue import Catalogue, answers, feedback, preferences, scopes
+from index.catalogue import Catalogue
+from index.schema import answers, feedback, preferences, scopes
 from index.types import About, Answer, Fact, Hit, Kind, Passage, Quote, Scope
 
 KEPT_DAYS = 30

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from filelock import FileLock, Timeout
 
 from index.building import Builder, Built
-from index.catalogue import Catalogue, mapped
+from index.catalogue import Catalogue
+from index.database import mapped
 from index.embedding import Embedder
 from index.errors import ArticleNotFound, EngineError, GenerationError, LibraryBusy
 from index.generation import Generation, GenerationStore, IndexedArticle, Searched
@@ -40,12 +41,19 @@ class Library:
         self._loaded: dict[Scope, Generation] = {}
         self._loading: dict[Scope, threading.Lock] = {}
 
-    def put(self, scope: Scope, document: Document, progress: Progress) -> Article:
-        """Store a document and make it searchable; nothing is built when nothing changed."""
+    def put(self, scope: Scope, documents: Sequence[Document], progress: Progress) -> list[Article]:
+        """Store documents and make them searchable; nothing is built when nothing changed."""
         with self._writing(scope, _WRITE_WAIT_S):
-            article = self._catalogue.put(scope, document)
+            articles = [self._catalogue.put(scope, document) for document in documents]
             if self._is_due(scope, self._published(scope)):
                 self._builder.build(scope, progress)
+        return articles
+
+    def restore(self, scope: Scope, article_id: int) -> Article:
+        """Take a removal back; ArticleNotFound when there is nothing to take back."""
+        with self._writing(scope, _WRITE_WAIT_S):
+            article = self._catalogue.restore(scope, article_id)
+            self._builder.build(scope, silent)
         return article
 
     def remove(self, scope: Scope, article_id: int) -> Article:

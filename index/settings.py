@@ -47,6 +47,11 @@ class IndexSettings(BaseModel):
     max_article_mb: float = Field(
         default=10, gt=0, description="Largest article accepted, in megabytes."
     )
+    kept_versions: int = Field(
+        default=5,
+        ge=1,
+        description="Versions of an article's text that are kept, for what changed between them.",
+    )
     threads: int = Field(
         default=1,
         ge=1,

@@ -71,6 +71,8 @@ class Document:
     ``headings`` are the spans of titles and section headings in ``text``: they give
     context, but a heading is no sentence and never the quote. ``author`` and
     ``published`` (a date, as ISO 8601 where it can be read) are "" where unknown.
+    ``pages`` are the offsets at which the pages begin, () where it has none. ``canonical``
+    is the address that a page itself gives as its own.
     """
 
     title: str
@@ -80,13 +82,16 @@ class Document:
     headings: tuple[tuple[int, int], ...] = ()
     author: str = ""
     published: str = ""
+    pages: tuple[int, ...] = ()
+    canonical: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
     """One stored article; ``version`` rises with every change of its text.
 
-    ``author`` and ``published`` are as the source gives them, "" where it does not.
+    ``author``, ``published`` and ``canonical``, the address that a page gives as its own,
+    are as the source gives them, "" where it does not.
     """
 
     scope: Scope
@@ -100,6 +105,60 @@ class Article:
     added_at: datetime
     author: str = ""
     published: str = ""
+    canonical: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """When a source was last read, and what came of it.
+
+    ``etag`` and ``last_modified`` are what its server said, by which to ask for changes.
+    While it cannot be read, ``failing_since``, ``failures`` in a row and the last
+    ``reason`` say so; its stored text stays meanwhile.
+    """
+
+    checked_at: datetime
+    etag: str = ""
+    last_modified: str = ""
+    failing_since: datetime | None = None
+    failures: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One stored version of an article's text, and when it was read."""
+
+    number: int
+    title: str
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How one version of an article differs from an earlier one, by sentences.
+
+    ``changed`` holds (before, after). ``older`` and ``newer`` are the two versions, None
+    where there is but one.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[tuple[str, str], ...] = ()
+    older: Version | None = None
+    newer: Version | None = None
+
+    @property
+    def any(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a source that may stand for several: ``failed`` holds (source, reason)."""
+
+    articles: tuple[Article, ...]
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +196,8 @@ class Hit:
 class Quote:
     """A sentence of an article, byte for byte, and where it stands.
 
-    ``paragraph`` counts from 1, ``paragraphs`` is how many the article has.
+    ``paragraph`` counts from 1, ``paragraphs`` is how many the article has. ``page``
+    counts from 1 too, None where there are no pages; ``section`` is the heading above.
     """
 
     scope: Scope
@@ -150,6 +210,8 @@ class Quote:
     text: str
     paragraph: int
     paragraphs: int
+    page: int | None = None
+    section: str = ""
 
 
 class Kind(StrEnum):

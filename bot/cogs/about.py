@@ -1,4 +1,4 @@
-"""What the bot is about: `/article`, `/help`, `/privacy`."""
+"""What the bot is about: `/article`, `/whatchanged`, `/help`, `/privacy`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bot.client import ArticleBot
 from bot.errors import BotError, Gone
 from bot.panels.article import About as Facts
 from bot.panels.article import Starter, article_panel, library_panel
+from bot.panels.changes import changes_panel
 from bot.panels.guide import guide_panel
 from bot.panels.privacy import PrivacyButton, privacy_panel
 from bot.places import scope_of_press
@@ -58,7 +59,25 @@ class About(commands.Cog):
             await delivery.defer(interaction, private=private)
             await pressed(interaction, show)
 
+    @app_commands.command(description=described("whatchanged"))
+    @app_commands.describe(article=described("article.article"))
+    async def whatchanged(
+        self,
+        interaction: discord.Interaction[ArticleBot],
+        article: app_commands.Range[str, 1, 100] | None = None,
+    ) -> None:
+        async def show(interaction: Press) -> None:
+            found = await self._meant(interaction, article)
+            changes = await self.bot.lookups.run(lambda _: self.bot.engine.changes(found))
+            panel = changes_panel(interaction.locale, found, changes)
+            await delivery.respond(interaction, panel)
+
+        with self.bot.answering():
+            await delivery.defer(interaction, private=True)
+            await pressed(interaction, show)
+
     @article.autocomplete("article")
+    @whatchanged.autocomplete("article")
     async def _titles(
         self, interaction: discord.Interaction[ArticleBot], typed: str
     ) -> list[app_commands.Choice[str]]:
@@ -76,17 +95,25 @@ class About(commands.Cog):
     async def _article(self, interaction: Press, name: str | None) -> ui.LayoutView:
         scope = scope_of_press(interaction)
         articles = await self.bot.known.articles(scope)
-        if not articles:
-            raise ArticleNotFound("no article can be read here")
-        found = titles.meant(articles, name) if name else articles[0]
-        if found is None:
-            raise Gone("ask.no_such_article")
+        found = await self._meant(interaction, name)
         if name is None and len(articles) > 1:
             return library_panel(interaction.locale, articles)
         chosen = (await self.bot.known.preferences(scope)).threshold
         threshold = self.bot.options.threshold if chosen is None else chosen
         facts = await self._facts(found, threshold)
         return article_panel(interaction.locale, facts)
+
+    async def _meant(self, interaction: Press, name: str | None) -> Article:
+        """The article of that name that can be read here; without a name the newest."""
+        articles = await self.bot.known.articles(scope_of_press(interaction))
+        if not articles:
+            raise ArticleNotFound("no article can be read here")
+        if name is None:
+            return max(articles, key=lambda article: article.added_at)
+        found = titles.meant(articles, name)
+        if found is None:
+            raise Gone("ask.no_such_article")
+        return found
 
     async def _facts(self, article: Article, threshold: float) -> Facts:
         """What is worth telling; found out once a version."""

@@ -119,6 +119,7 @@ class Guilds(commands.Cog):
             engine.forget(scope)
             log.info("deleted %s, which was left long ago", scope)
         engine.journal.purge(now)
+        engine.prune(now)
 
 
 def _is_new(guild: discord.Guild) -> bool:

@@ -7,7 +7,7 @@ import click
 from bot.commands.ask import ask, search
 from bot.commands.chat import chat, open_chat
 from bot.commands.evaluate import evaluate
-from bot.commands.library import add, list_, reindex, remove, verify
+from bot.commands.library import add, changes, list_, reindex, remove, restore, verify
 from bot.commands.session import Session
 from bot.exits import epilog
 
@@ -46,5 +46,5 @@ def cli(context: click.Context) -> None:
     open_chat(session)
 
 
-for command in (chat, ask, search, add, list_, remove, reindex, verify, evaluate):
+for command in (chat, ask, search, add, list_, remove, restore, reindex, changes, verify, evaluate):
     cli.add_command(command)

@@ -1,4 +1,4 @@
-"""``add``, ``list``, ``remove``, ``reindex``, ``verify``: the stored articles of a scope."""
+"""The stored articles of a scope: added, listed, removed, brought back, refreshed, checked."""
 
 from __future__ import annotations
 
@@ -10,26 +10,36 @@ from bot.commands.options import scope_option
 from bot.commands.session import Session
 from bot.exits import Exit
 from bot.terminal import harmless
-from index import Article, ReindexReport, Scope
+from index import Article, Check, ReindexReport, Scope
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="PATH_OR_URL...")
 @click.option("--title", help="Title of the article; otherwise it is taken from the source.")
 @scope_option
-@click.pass_obj
-def add(session: Session, sources: tuple[str, ...], title: str | None, scope: Scope) -> None:
+@click.pass_context
+def add(context: click.Context, sources: tuple[str, ...], title: str | None, scope: Scope) -> None:
     """Store articles, to be asked from now on.
 
-    Those that were stored before one that fails stay.
+    A source is a file (text, Markdown, HTML, PDF, Word, EPUB), a folder of them, the
+    address of a page, or of an RSS or Atom feed. Those that were stored before one that
+    fails stay.
     """
     if title is not None and len(sources) > 1:
         raise click.UsageError("--title names one article; give one source with it.")
+    session: Session = context.obj
+    failed: list[tuple[str, str]] = []
     with session.library() as engine:
         for source in sources:
             with session.screen.working(f"Adding {source}") as progress:
-                article = engine.add(scope, source, title=title, progress=progress)
-            session.screen.show(Text(f"Added {_named(article)}."))
+                added = engine.add_all(scope, source, title=title, progress=progress)
+            for article in added.articles:
+                session.screen.show(Text(f"Added {_named(article)}."))
+            failed += added.failed
+    for name, reason in failed:
+        session.screen.error(f"{name}: {reason}")
+    if failed:
+        context.exit(Exit.BAD_INPUT)
 
 
 @click.command("list")
@@ -38,17 +48,18 @@ def add(session: Session, sources: tuple[str, ...], title: str | None, scope: Sc
 def list_(session: Session, scope: Scope) -> None:
     """List the stored articles of a scope, oldest first."""
     with session.library() as engine:
-        articles = engine.articles(scope)
+        articles, checks = engine.articles(scope), engine.checks(scope)
     if not articles:
         session.screen.note(f"No article is stored in {scope}.")
         return
-    table = Table("ID", "Title", "Characters", "Added", "Source", box=None, pad_edge=False)
+    table = Table("ID", "Title", "Characters", "Added", "State", "Source", box=None, pad_edge=False)
     for article in articles:
         table.add_row(
             str(article.id),
             Text(harmless(article.title)),
             f"{article.characters:,}",
             f"{article.added_at:%Y-%m-%d %H:%M}",
+            Text(_state(checks.get(article.id))),
             Text(harmless(article.source.removeprefix("configured:"))),
         )
     session.screen.show(table)
@@ -63,7 +74,21 @@ def remove(session: Session, article_ids: tuple[int, ...], scope: Scope) -> None
     with session.library() as engine:
         for article_id in article_ids:
             article = engine.remove(scope, article_id)
-            session.screen.show(Text(f"Removed {_named(article)}."))
+            session.screen.show(
+                Text(f"Removed {_named(article)}. `article-bot restore {article_id}` undoes it.")
+            )
+
+
+@click.command()
+@click.argument("article_ids", nargs=-1, required=True, type=int, metavar="ID...")
+@scope_option
+@click.pass_obj
+def restore(session: Session, article_ids: tuple[int, ...], scope: Scope) -> None:
+    """Bring removed articles back, by their ID, within a day."""
+    with session.library() as engine:
+        for article_id in article_ids:
+            article = engine.restore(scope, article_id)
+            session.screen.show(Text(f"Restored {_named(article)}."))
 
 
 @click.command()
@@ -80,6 +105,28 @@ def reindex(context: click.Context, scope: Scope) -> None:
     _show_report(session, report)
     if report.failed:
         context.exit(Exit.BAD_INPUT)
+
+
+@click.command()
+@click.argument("article_id", type=int, metavar="ID")
+@click.option("--since", type=int, help="The version to compare with; otherwise the one before.")
+@scope_option
+@click.pass_obj
+def changes(session: Session, article_id: int, since: int | None, scope: Scope) -> None:
+    """Show how an article's text differs from an earlier version of it."""
+    with session.library() as engine:
+        found = next((a for a in engine.articles(scope) if a.id == article_id), None)
+        if found is None:
+            raise click.BadParameter(f"{scope} has no article {article_id}", param_hint="ID")
+        told = engine.changes(found, since)
+    if not told.any:
+        session.screen.note("Nothing has changed that an earlier version tells of.")
+    for sign, text in (
+        *(("-", sentence) for sentence in told.removed),
+        *(("+", sentence) for sentence in told.added),
+        *(pair for before, after in told.changed for pair in (("-", before), ("+", after))),
+    ):
+        session.screen.show(Text(f"{sign} {harmless(text)}"))
 
 
 @click.command()
@@ -115,6 +162,14 @@ def _show_report(session: Session, report: ReindexReport) -> None:
             session.screen.show(Text(harmless(f"  {label}: {', '.join(names)}")))
     for name, reason in report.failed:
         session.screen.error(f"{name}: {reason}")
+
+
+def _state(check: Check | None) -> str:
+    if check is None:
+        return "-"
+    if check.failing_since is None:
+        return f"read {check.checked_at:%Y-%m-%d %H:%M}"
+    return f"failing since {check.failing_since:%Y-%m-%d %H:%M}: {harmless(check.reason)}"
 
 
 def _named(article: Article) -> str:

@@ -30,11 +30,17 @@ STAGES = ("reading", "chunking", "embedding", "publishing")
 
 
 def progress_panel(
-    locale: object, stage: str, done: int, total: int, left_s: float | None = None
+    locale: object,
+    stage: str,
+    done: int,
+    total: int,
+    *,
+    left_s: float | None = None,
+    heading: str = "reindex.running",
 ) -> ui.LayoutView:
     """The step, and where it has parts to count a bar and how long it still takes."""
     return card(
-        say(locale, "reindex.running"),
+        say(locale, heading),
         "\n".join([_step(locale, stage), *_bar(locale, done, total)]),
         small(_left(locale, left_s), say(locale, "reindex.keep_asking")),
         colour=FRIENDLY,

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from index.catalogue import metadata
+from index.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -28,8 +28,9 @@ MAX_TOKENS = 256
 QUESTION_TOKENS = 64
 LONGEST_ANSWER = 30
 """In tokens, as is usual for SQuAD."""
-CLOSE = 0.25
-"""Twice what half precision is wrong by, in a span's score, with few exceptions."""
+CLOSE = 0.2
+"""Two spans whose scores differ by less might change places in half precision: with 0.15 none
+of 1,000 development questions got another span than in full precision."""
 RETRIEVAL_WEIGHT = 15.0
 """What a fused score of 1 is worth beside the network's; 10 to 20 did alike in development."""
 

@@ -7,9 +7,11 @@ What is stored, and what offsets therefore count:
   characters stay; whoever displays a text guards against them. U+0000 marks a binary
   file and lone surrogates cannot be encoded, so both are refused.
 * Markdown: the rendered text, without markup, front matter and HTML tags.
-* HTML: the article as trafilatura extracts it, without menus and footers.
+* HTML: the article alone, without menus, footers and all else that surrounds it.
+* PDF: its text layer in reading order, without what runs along the edge of every page.
+* DOCX and EPUB: the body, without headers, footers and contents.
 
-In the latter two, blocks stand apart by a blank line, list items, table rows and hard
+In all but plain text, blocks stand apart by a blank line, list items, table rows and hard
 breaks by a line end. Nothing is fetched, and nothing but SourceError is raised.
 """
 
@@ -21,10 +23,12 @@ import re
 import stat
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from index.errors import SourceError
-from index.sources import markdown, webpage
+from index.sources import epub, feed, markdown, pdf, webpage, word
 from index.sources.blocks import Rendered, Span
 from index.sources.byline import byline, is_byline
 from index.sources.decoding import (
@@ -39,6 +43,8 @@ from index.sources.webpage import TooMuch
 from index.types import Document
 
 TEXT, MARKDOWN, HTML = "text/plain", "text/markdown", "text/html"
+PDF, EPUB, FEED = "application/pdf", "application/epub+zip", "application/rss+xml"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 _TYPES = {
     TEXT: TEXT,
@@ -46,6 +52,14 @@ _TYPES = {
     "text/x-markdown": MARKDOWN,
     HTML: HTML,
     "application/xhtml+xml": HTML,
+    PDF: PDF,
+    "application/x-pdf": PDF,
+    DOCX: DOCX,
+    EPUB: EPUB,
+    FEED: FEED,
+    "application/atom+xml": FEED,
+    "application/xml": FEED,
+    "text/xml": FEED,
 }
 _SUFFIXES = {
     ".md": MARKDOWN,
@@ -55,7 +69,16 @@ _SUFFIXES = {
     ".xhtml": HTML,
     ".txt": TEXT,
     ".text": TEXT,
+    ".pdf": PDF,
+    ".docx": DOCX,
+    ".epub": EPUB,
 }
+READABLE_SUFFIXES = frozenset(_SUFFIXES)
+
+_BY_CONTENT = {"a PDF file": PDF, "a Word document (.docx)": DOCX, "an EPUB book": EPUB}
+"""What the first bytes tell for certain, whatever a name or a server says."""
+_BINARY = frozenset({PDF, DOCX, EPUB, FEED})
+"""Formats whose parsers read bytes."""
 _TITLE_CHARS = 120
 _LONGEST_TITLE = 200
 
@@ -67,46 +90,66 @@ def read(
     title: str | None = None,
     max_bytes: int,
 ) -> Document:
-    """Read one article.
+    """Read one article: ``load`` it, and ``parse`` what was loaded."""
+    return parse(load(source, title=title, max_bytes=max_bytes), media_type, title)
 
-    A str or Path is a path; ``media_type``, with its charset, overrules what suffix and
-    content suggest. ``Document.source`` is the absolute path. Bytes have none: theirs is
-    ``upload:TITLE``, or a fingerprint without a title, so that the same upload is the
-    same source and different ones are not. Raises SourceError alone; its message names
-    the fault, the value and the remedy.
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The bytes of a source, and what is known of it without looking into them.
+
+    ``name`` is how messages call it, ``source`` what it is stored under, ``stem`` the
+    title of last resort.
     """
-    name, path, data = _load(source, title, max_bytes)
-    kind, charset = _media_type(media_type, path, data, name)
-    refuse_binary(data, name)
-    raw = decode(data, charset, name, is_html=kind == HTML)
-    refuse_unusable(raw, name)
-    rendered = _render(raw, kind, name)
+
+    name: str
+    data: bytes
+    source: str
+    suffix: str = ""
+    stem: str = ""
+
+
+def parse(loaded: Loaded, media_type: str | None = None, title: str | None = None) -> Document:
+    """Make a document of bytes.
+
+    ``media_type``, with its charset, overrules what suffix and content suggest. Raises
+    SourceError alone; its message names the fault, the value and the remedy.
+    """
+    name, data = loaded.name, loaded.data
+    kind, charset = _media_type(media_type, loaded.suffix, data, name)
+    if kind in _BINARY:
+        rendered = _render(data, kind, name)
+    else:
+        refuse_binary(data, name)
+        raw = decode(data, charset, name, is_html=kind == HTML)
+        refuse_unusable(raw, name)
+        rendered = _render(raw, kind, name)
     text = rendered.text
     if not any(char.isalnum() for char in text):
-        raise SourceError(
-            f"{name} has no words to quote once it is read as {kind}. If it is a page that a"
-            " browser builds by script, copy its text into a .txt file and add that."
-        )
-    named = (
-        _clean_title(title) or _clean_title(rendered.title) or (path and _clean_title(path.stem))
-    )
+        remedy = _NO_WORDS.get(kind, _NO_WORDS[HTML])
+        raise SourceError(f"{name} has no words to quote once it is read as {kind}. {remedy}")
+    named = _clean_title(title) or _clean_title(rendered.title) or _clean_title(loaded.stem)
     author, published = byline(text) if kind != HTML else ("", "")
     return Document(
         title=named or "Untitled",
         text=text,
-        source=str(path) if path else _upload_name(data, title),
+        source=loaded.source,
         media_type=kind,
         headings=rendered.headings,
         author=_clean_title(rendered.author or author),
         published=_clean_title(rendered.published or published),
+        pages=rendered.pages,
+        canonical=rendered.canonical,
     )
 
 
-def _render(raw: str, kind: str, name: str) -> Rendered:
+def _render(raw: str | bytes, kind: str, name: str) -> Rendered:
     """Title, text and headings; whatever a parser raises on odd input becomes SourceError."""
     try:
         return _RENDERERS[kind](raw)
-    except (RecursionError, TooMuch) as error:
+    except SourceError as error:
+        raise SourceError(f"{name} {error}") from error
+    except (RecursionError, TooMuch, MemoryError) as error:
         raise SourceError(
             f"{name} is nested too deeply, or has too much in one piece, to be read as {kind}."
             " Save it as plain text and add that."
@@ -123,27 +166,36 @@ def _render(raw: str, kind: str, name: str) -> Rendered:
 # --- Where the bytes come from.
 
 
-def _load(
-    source: str | Path | bytes, title: str | None, max_bytes: int
-) -> tuple[str, Path | None, bytes]:
-    """What to call the source in messages, its absolute path if it has one, and its bytes."""
+def load(
+    source: str | Path | bytes,
+    *,
+    title: str | None = None,
+    filename: str | None = None,
+    max_bytes: int,
+) -> Loaded:
+    """The bytes of a file or an upload.
+
+    A str or Path is a path, and ``Loaded.source`` the absolute one. Bytes have none: theirs
+    is ``upload:`` with the title or the ``filename``, or a fingerprint without either, so
+    that the same upload is the same source and different ones are not. Raises SourceError.
+    """
     if isinstance(source, bytes):
-        name = f"The upload {show(title)}" if _clean_title(title) else "The upload"
+        called = _clean_title(title) or _clean_title(filename)
+        name = f"The upload {show(called)}" if called else "The upload"
         _refuse_size(len(source), max_bytes, name)
-        return name, None, source
+        path = Path(_clean_title(filename))
+        # Never a bare name: it could be taken for a path, and read at the next re-index.
+        upload = f"upload:{called or hashlib.sha256(source).hexdigest()[:16]}"
+        return Loaded(name, source, upload, path.suffix.lower(), path.stem)
     name = show(source)
-    if re.match(r"[a-z][a-z0-9+.-]+://|https?:/", str(source), re.IGNORECASE):
-        raise SourceError(
-            f"{name} is a web address, and fetching pages is not available yet. Save the page"
-            " as a file (in a browser: Save as, HTML) and add the file."
-        )
     if not str(source).strip():
         raise SourceError("The path of the article is empty. Give the path of a file.")
     try:
         # Not resolved: a link may be meant to point to a newer file one day.
         path = Path(os.path.abspath(source))  # noqa: PTH100 - Path.absolute keeps ".."
         str(path).encode()
-        return name, path, _read_file(path, max_bytes, name)
+        data = _read_file(path, max_bytes, name)
+        return Loaded(name, data, str(path), path.suffix.lower(), path.stem)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceError(f"There is no file {name}. Check the path and its spelling.") from error
     except PermissionError as error:
@@ -184,39 +236,45 @@ def _size(count: int) -> str:
     return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count:,} bytes"
 
 
-def _upload_name(data: bytes, title: str | None) -> str:
-    # Never a bare name: it could be taken for a path, and read at the next re-index.
-    return f"upload:{_clean_title(title) or hashlib.sha256(data).hexdigest()[:16]}"
-
-
 # --- The media type, and titles.
 
 
-def _media_type(
-    given: str | None, path: Path | None, data: bytes, name: str
-) -> tuple[str, str | None]:
+def kind_of(loaded: Loaded, media_type: str | None = None) -> str:
+    """What a source would be parsed as; SourceError when it cannot be."""
+    return _media_type(media_type, loaded.suffix, loaded.data, loaded.name)[0]
+
+
+def can_read(media_type: str) -> bool:
+    """Whether a media type, as a server gives it, is worth looking into."""
+    essence = media_type.partition(";")[0].strip().lower()
+    return essence in {*_TYPES, "", "application/octet-stream"} or essence.startswith("text/")
+
+
+def _media_type(given: str | None, suffix: str, data: bytes, name: str) -> tuple[str, str | None]:
     """The media type to read as, and the charset that came with it."""
+    looks = looks_like(data)
+    if looks in _BY_CONTENT:
+        return _BY_CONTENT[looks], None
+    if feed.is_feed(data):
+        return FEED, None
     essence, _, parameters = (given or "").partition(";")
     essence = essence.strip().lower()
     declared = re.search(r"charset\s*=\s*[\"']?([^\s;\"']+)", parameters, re.IGNORECASE)
     charset = declared[1] if declared else None
-    if essence and essence != "application/octet-stream":
-        if essence in _TYPES:
-            return _TYPES[essence], charset
-        if essence.startswith("text/"):  # CSV, reStructuredText, source code
-            return TEXT, charset
-        looks = looks_like(data)
+    if not can_read(essence):
         raise SourceError(
             f"{name} is of type {show(essence)}{f', {looks}' if looks else ''},"
             f" which cannot be read. {SUPPORTED}"
         )
-    suffix = path.suffix.lower() if path else ""
-    if suffix in _SUFFIXES:
-        return _SUFFIXES[suffix], charset
+    kind = _TYPES.get(essence)
+    if kind is None:  # of text there are many: CSV, reStructuredText, source code
+        kind = TEXT if essence.startswith("text/") else _SUFFIXES.get(suffix)
+    if kind in _BINARY:
+        raise SourceError(f"{name} is called a {_EXTENSION[kind]} file and is none. {SUPPORTED}")
     starts_as_html = re.match(
         rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)\b", data[:512], re.IGNORECASE
     )
-    return (HTML if starts_as_html else TEXT), charset
+    return kind or (HTML if starts_as_html else TEXT), charset
 
 
 def _clean_title(title: str | None) -> str:
@@ -273,8 +331,18 @@ def _title_line(text: str) -> Span | None:
     return start, start + len(first)
 
 
-_RENDERERS: dict[str, Callable[[str], Rendered]] = {
+_RENDERERS: dict[str, Callable[[Any], Rendered]] = {
     TEXT: _plain,
     MARKDOWN: markdown.render,
     HTML: webpage.render,
+    PDF: pdf.render,
+    DOCX: word.render,
+    EPUB: epub.render,
+    FEED: feed.render,
+}
+_EXTENSION = {PDF: "PDF", DOCX: "Word (.docx)", EPUB: "EPUB", FEED: "feed"}
+_NO_WORDS = {
+    HTML: "If it is a page that a browser builds by script, copy its text into a .txt file and"
+    " add that.",
+    PDF: "If its pages are pictures of text, have them recognised (OCR) first.",
 }

@@ -12,13 +12,18 @@ Span = tuple[int, int]
 
 
 class Rendered(NamedTuple):
-    """A source as read: ``headings`` are spans in ``text``; "" is what it does not tell."""
+    """A source as read: ``headings`` are spans in ``text``; "" is what it does not tell.
+
+    ``pages`` are the offsets at which its pages begin, () where it has none.
+    """
 
     title: str
     text: str
     headings: tuple[Span, ...]
     author: str = ""
     published: str = ""
+    canonical: str = ""
+    pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

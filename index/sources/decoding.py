@@ -10,7 +10,7 @@ import re
 
 from index.errors import SourceError
 
-SUPPORTED = "Plain text, Markdown and HTML are supported."
+SUPPORTED = "Plain text, Markdown, HTML, PDF, Word (.docx) and EPUB are supported."
 
 _LONGEST_VALUE = 200
 

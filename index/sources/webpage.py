@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from index.sources.blocks import Rendered, Span, Writer, first_heading
+from index.sources.blocks import Rendered, Writer, first_heading
+from index.sources.pruning import article_of
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement  # type: ignore[import-untyped]
@@ -18,60 +19,94 @@ class TooMuch(Exception):
 
 def render(raw: str) -> Rendered:
     """Title, text and headings of the article on a page."""
-    # Imported here, since only HTML needs them and they take a while to load.
-    from trafilatura import bare_extraction  # noqa: PLC0415
-    from trafilatura.metadata import extract_metadata, extract_title  # noqa: PLC0415
+    tree = parse_html(raw)
+    title, author, published = _title(tree), _author(tree), _published(tree)
+    canonical = str(tree.xpath("string(//link[@rel='canonical']/@href)")).strip()
+    writer = Writer()
+    write_html(writer, article_of(tree.find("body"), title))
+    text, headings = writer.finish()
+    return Rendered(
+        title or first_heading(text, headings),
+        text,
+        headings,
+        author,
+        published,
+        canonical=canonical,
+    )
 
-    # It logs what it cannot extract; here that becomes an error with words of ours.
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
-    tree = _parse_html(raw)
-    title = str(tree.xpath("string(//meta[@property='og:title']/@content)")) or extract_title(tree)
-    author = extract_metadata(tree, extensive=False).author or ""
-    published = _published(tree)
-    found: Any = None
-    if not _is_bare(tree):
-        found = bare_extraction(tree, include_comments=False, include_tables=True)
-    text, headings = _write_html(found.body if found else tree.find("body"))
-    return Rendered(title or first_heading(text, headings), text, headings, author, published)
+
+_AUTHORS = (
+    "author",
+    "article:author",
+    "dc.creator",
+    "dcterms.creator",
+    "parsely-author",
+    "citation_author",
+)
+_DATES = (
+    *("article:published_time", "datepublished", "date", "pubdate", "publish-date", "dc.date"),
+    *("dc.date.issued", "dcterms.issued", "dcterms.created"),
+)
+_BESIDE_TITLE = re.compile(r"\s+[|\u00b7\u2013\u2014:-]\s+")
+
+
+def _title(tree: HtmlElement) -> str:
+    """What the page declares, or its title without the site's name around it."""
+    declared = next(iter(_declared(tree, ("og:title",))), "")
+    title = declared or _line(str(tree.xpath("string(//head/title)")))
+    headline = next((_line(h.text_content()) for h in tree.iter("h1")), "")
+    if headline and headline in title:
+        return headline
+    if declared or not title:
+        return declared or headline
+    parts = _BESIDE_TITLE.split(title)  # the site's name follows, or, rarely, leads
+    return parts[0] if len(parts[0].split()) > 1 else max(parts, key=len)
+
+
+def _author(tree: HtmlElement) -> str:
+    """Who the page says has written it; a name, and no address of a profile."""
+    told = _declared(tree, _AUTHORS)
+    for script in _scripts(tree):
+        told += re.findall(r'"author"\s*:\s*\[?\s*\{[^{}]*?"name"\s*:\s*"([^"]+)"', script)
+    return next((name for name in told if "://" not in name), "")
 
 
 def _published(tree: HtmlElement) -> str:
     """The date that a page declares, as YYYY-MM-DD; "" where it would have to be guessed."""
-    declared = tree.xpath(
-        "//meta[@property='article:published_time' or @itemprop='datePublished' or @name='date'"
-        " or @name='pubdate' or @name='publish-date' or @name='dc.date' or @name='DC.date.issued'"
-        " or @name='dcterms.created']/@content"
-        " | //time[@pubdate or @itemprop='datePublished']/@datetime"
-    )
-    declared += re.findall(r'"datePublished"\s*:\s*"([^"]+)"', "".join(_scripts(tree)))
-    return next((d[:10] for d in map(str, declared) if re.match(r"\d{4}-\d\d-\d\d", d)), "")
+    told = _declared(tree, _DATES)
+    told += map(str, tree.xpath("//time[@pubdate or @itemprop='datePublished']/@datetime"))
+    told += re.findall(r'"datePublished"\s*:\s*"([^"]+)"', "".join(_scripts(tree)))
+    return next((date[:10] for date in told if re.match(r"\d{4}-\d\d-\d\d", date)), "")
+
+
+def _declared(tree: HtmlElement, names: Sequence[str]) -> list[str]:
+    """The contents of the page's meta elements of these names, in the order of the names."""
+    found: dict[str, list[str]] = {}
+    for meta in tree.iter("meta"):
+        name = meta.get("property") or meta.get("name") or meta.get("itemprop") or ""
+        found.setdefault(name.lower(), []).append(_line(meta.get("content", "")))
+    return [told for name in names for told in found.get(name, []) if told]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _scripts(tree: HtmlElement) -> list[str]:
     return [str(text) for text in tree.xpath("//script[@type='application/ld+json']/text()")]
 
 
-def _is_bare(tree: HtmlElement) -> bool:
-    """Whether a page is an article alone. An extractor would only take lists from it."""
-    if (
-        next(tree.iter("nav", "header", "footer", "aside", "form", "article", "main"), None)
-        is not None
-    ):
-        return False
-    linked = sum(len(link.text_content()) for link in tree.iter("a"))
-    return linked < 0.2 * len(tree.text_content())
-
-
-# HTML's own elements, and those of trafilatura's tree (list, item, quote, row, cell, lb).
+# HTML's own elements.
 
 
 def fragment_text(fragment: str) -> str:
     """The words of a block of HTML within Markdown, a line for each block in it."""
-    text, _ = _write_html(_parse_html(f"<div>{fragment}</div>").find("body"))
-    return re.sub(r"\n\n+", "\n", text)
+    writer = Writer()
+    write_html(writer, parse_html(f"<div>{fragment}</div>").find("body"))
+    return re.sub(r"\n\n+", "\n", writer.finish()[0])
 
 
-def _parse_html(page: str) -> HtmlElement:
+def parse_html(page: str) -> HtmlElement:
     """The tree of a page, mended as a browser would, or TooMuch if a part would be lost."""
     from lxml import etree, html  # type: ignore[import-untyped]  # noqa: PLC0415 - only HTML does
 
@@ -91,8 +126,8 @@ def _parse_html(page: str) -> HtmlElement:
 
 
 def _drop_controls(tree: HtmlElement) -> None:
-    """HTML forbids control characters, and trafilatura stumbles over ``&#31;`` and its like."""
-    forbidden = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+    """HTML forbids control characters; a soft hyphen only says where a line could end."""
+    forbidden = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\xad\ufffe\uffff]")
     for element in tree.iter():
         if element.text and forbidden.search(element.text):
             element.text = forbidden.sub("", element.text)
@@ -100,15 +135,15 @@ def _drop_controls(tree: HtmlElement) -> None:
             element.tail = forbidden.sub("", element.tail)
 
 
-# HTML's own elements, and those of trafilatura's tree (list, item, quote, row, cell, lb).
-_LISTS = frozenset(("list", "ul", "ol", "dl", "menu"))
-_ITEMS = frozenset(("item", "li", "dt", "dd"))
-_HEADINGS = frozenset(("head", "h1", "h2", "h3", "h4", "h5", "h6"))
+# HTML's own elements.
+_LISTS = frozenset(("ul", "ol", "dl", "menu"))
+_ITEMS = frozenset(("li", "dt", "dd"))
+_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _BLOCKS = frozenset(
     [
         *("address", "blockquote", "body", "caption", "center", "dd", "details", "div", "dt"),
         *("fieldset", "figcaption", "figure", "header", "hr", "legend", "main", "article", "p"),
-        *("quote", "section", "summary"),
+        *("section", "summary"),
     ]
 )
 _UNREAD = frozenset(
@@ -119,11 +154,10 @@ _UNREAD = frozenset(
 )
 
 
-def _write_html(body: Any) -> tuple[str, tuple[Span, ...]]:
-    """Render the body of a page, or what trafilatura makes of it."""
+def write_html(writer: Writer, body: Any) -> None:
+    """Render the body of a page."""
     from lxml import etree  # noqa: PLC0415 - only HTML needs it
 
-    writer = Writer()
     walk = etree.iterwalk(body, events=("start", "end"))
     for event, element in walk:
         if event == "end":
@@ -138,20 +172,20 @@ def _write_html(body: Any) -> tuple[str, tuple[Span, ...]]:
                 walk.skip_subtree()
             else:
                 writer.say(_collapsed(element.text))
-    return writer.finish()
+    writer.end()
 
 
 def _open_html(writer: Writer, element: Any) -> None:
     tag = element.tag
     if tag in _LISTS:
-        writer.open_list(1 if "ol" in {tag, element.get("rend")} else None)
+        writer.open_list(1 if tag == "ol" else None)
     elif tag in _ITEMS:
         writer.item()
     elif tag == "table":
         writer.open_table()
-    elif tag in {"row", "tr"}:
+    elif tag == "tr":
         writer.open_row()
-    elif tag in {"lb", "br"}:
+    elif tag == "br":
         writer.say("\n")
     elif tag in _HEADINGS or _is_code_block(element) or tag in _BLOCKS:
         writer.end()
@@ -161,9 +195,9 @@ def _close_html(writer: Writer, element: Any) -> None:
     tag = element.tag
     if tag in _LISTS:
         writer.close_list()
-    elif tag in {"cell", "td", "th"}:
+    elif tag in {"td", "th"}:
         writer.end_cell()
-    elif tag in {"row", "tr"}:
+    elif tag == "tr":
         writer.close_row()
     elif tag in _HEADINGS or tag in _ITEMS or _is_code_block(element) or tag in _BLOCKS:
         writer.end(is_heading=tag in _HEADINGS, is_code=_is_code_block(element))

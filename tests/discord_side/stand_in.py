@@ -20,7 +20,20 @@ import simcord
 
 from bot.card import NO_BREAK
 from bot.offload import Offload
-from index import Answer, Article, Hit, Journal, Kind, Passage, Quote, ReindexReport, Scope
+from index import (
+    Added,
+    Answer,
+    Article,
+    Changes,
+    Check,
+    Hit,
+    Journal,
+    Kind,
+    Passage,
+    Quote,
+    ReindexReport,
+    Scope,
+)
 
 TITLE = "The lighthouse of Aldra"
 SENTENCES = (
@@ -89,6 +102,11 @@ class StandInEngine:
     passages: int = 1
     listed: list[Scope] = field(default_factory=list)
     reindexed: list[Scope] = field(default_factory=list)
+    refreshed: list[Article | None] = field(default_factory=list)
+    added: list[tuple[Scope, str | bytes, str | None]] = field(default_factory=list)
+    pruned: list[datetime] = field(default_factory=list)
+    changed: Changes = field(default_factory=Changes)
+    removed: list[Article] = field(default_factory=list)
     forgotten: list[Scope] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     reindex_gate: threading.Event = field(default_factory=threading.Event)
@@ -132,7 +150,47 @@ class StandInEngine:
             raise self.failure
         return self.owned.get(scope, [])
 
-    def reindex(self, scope: Scope, *, progress: Callable[[str, int, int], None]) -> ReindexReport:
+    def add(self, scope: Scope, source: bytes, *, title: str | None, **told: Any) -> Article:
+        if self.failure is not None:
+            raise self.failure
+        self.added.append((scope, source, title))
+        number = len(self.owned.setdefault(scope, [])) + 1
+        self.owned[scope].append(article_of(scope, number, title or told["filename"]))
+        return self.owned[scope][-1]
+
+    def add_page(self, scope: Scope, url: str, *, title: str | None, progress: Any) -> Added:
+        article = self.add(scope, url, title=title, filename=url.rpartition("/")[2])  # type: ignore[arg-type]
+        return Added((article,))
+
+    def remove(self, scope: Scope, article_id: int) -> Article:
+        (found,) = [article for article in self.owned[scope] if article.id == article_id]
+        self.owned[scope].remove(found)
+        self.removed.append(found)
+        return found
+
+    def restore(self, scope: Scope, article_id: int) -> Article:
+        (found,) = [article for article in self.removed if article.id == article_id]
+        self.owned[scope].append(found)
+        return found
+
+    def prune(self, now: datetime) -> int:
+        self.pruned.append(now)
+        return 0
+
+    def changes(self, article: Article) -> Changes:
+        return self.changed
+
+    def checks(self, scope: Scope) -> dict[int, Check]:
+        return {}
+
+    def reindex(
+        self,
+        scope: Scope,
+        *,
+        progress: Callable[[str, int, int], None],
+        only: Article | None = None,
+    ) -> ReindexReport:
+        self.refreshed.append(only)
         progress("embedding", 1, 3)
         assert self.reindex_gate.wait(10)
         progress("publishing", 3, 3)

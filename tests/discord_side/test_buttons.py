@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bot import views
 from bot.client import ArticleBot, BotOptions
 from index import ArticleNotFound, StorageError
-from index.catalogue import feedback
+from index.schema import feedback
 
 from . import stand_in
 from .stand_in import SENTENCES, TITLE, StandInEngine, World, buttons, texts

@@ -68,7 +68,9 @@ def test_progress_shows_the_step_and_a_bar_where_there_is_something_to_count(
     ],
 )
 def test_the_time_left_is_rounded_up_and_the_coarser_the_longer(left_s: float, words: str) -> None:
-    assert lines(progress_panel(None, "embedding", 1, 9, left_s))[-1].startswith(f"-# {words}\n")
+    assert lines(progress_panel(None, "embedding", 1, 9, left_s=left_s))[-1].startswith(
+        f"-# {words}\n"
+    )
 
 
 def test_the_time_left_follows_the_pace_of_the_stage_and_is_not_guessed() -> None:
@@ -138,7 +140,7 @@ def test_hostile_names_keep_discords_limits(language: str) -> None:
     )
     for panel in (
         report_panel(language, report, shared=False),
-        progress_panel(language, evil, 10**9, 10**9, 10.0**9),
+        progress_panel(language, evil, 10**9, 10**9, left_s=10.0**9),
     ):
         text = "\n".join(lines(panel))
         assert panel.content_length() <= 4000

@@ -14,7 +14,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from index import ArticleNotFound, CatalogueError, Document, LibraryBusy, Scope, StorageError
-from index.catalogue import SCHEMA, Catalogue, metadata
+from index.catalogue import Catalogue
+from index.schema import SCHEMA, metadata
 
 LOCAL = Scope.local()
 

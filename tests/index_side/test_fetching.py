@@ -10,11 +10,9 @@ import contextlib
 import gzip
 import ipaddress
 import socket
-import threading
 import time
 import zlib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpcore2
@@ -23,64 +21,17 @@ import pytest
 from index import SourceError
 from index.fetching import Fetched, Fetcher, target
 from index.fetching.addresses import is_public, resolve
+from tests.index_side.web import PUBLIC, Dialler, Handler, serving
 
-PUBLIC = "93.184.215.14"
 PAGE = b"<html><body><p>The tower was built in 1881.</p></body></html>"
 LIMIT = 100_000
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers by path; what a test needs beyond that it puts into ``server.answers``."""
-
-    protocol_version = "HTTP/1.1"
-    server: Any
-
-    def do_GET(self) -> None:
-        self.server.requests.append((self.path, dict(self.headers)))
-        answer = self.server.answers.get(self.path)
-        if callable(answer):
-            answer(self)
-        elif answer is not None:
-            self.reply(*answer)
-        else:
-            self.reply(200, {"Content-Type": "text/html; charset=utf-8"}, PAGE)
-
-    def reply(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if "Content-Length" not in headers:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Dialler(httpcore2.SyncBackend):
-    """Writes down what is dialled, and connects to the test's own server."""
-
-    def __init__(self, port: int) -> None:
-        self.dialled: list[tuple[str, int]] = []
-        self._port = port
-
-    def connect_tcp(self, host, port, *arguments):
-        self.dialled.append((host, port))
-        return super().connect_tcp("127.0.0.1", self._port, *arguments)
-
-
 @pytest.fixture
 def server() -> Iterator[Any]:
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.answers, server.requests = {}, []
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as server:
+        server.answers["/"] = (200, {"Content-Type": "text/html; charset=utf-8"}, PAGE)
+        yield server
 
 
 @pytest.fixture
@@ -107,7 +58,8 @@ def _is_numeric(host: str) -> bool:
 
 
 def test_a_page_is_fetched_from_the_address_that_was_checked(server, dialler) -> None:
-    found = fetcher(dialler).fetch("http://news.example/a b?q=1".replace(" ", "%20"))
+    server.answers["/a%20b?q=1"] = server.answers["/"]
+    found = fetcher(dialler).fetch("http://news.example/a%20b?q=1")
     assert isinstance(found, Fetched)
     assert (found.data, found.media_type) == (PAGE, "text/html; charset=utf-8")
     assert dialler.dialled == [(PUBLIC, 80)]
@@ -229,6 +181,7 @@ def test_redirects_are_judged_like_any_address(server, dialler, location: str) -
 
 def test_redirects_are_followed_and_counted(server, dialler) -> None:
     server.answers["/old"] = (301, {"Location": "/new?x=1"})
+    server.answers["/new?x=1"] = server.answers["/"]
     found = fetcher(dialler).fetch("http://news.example/old")
     assert found is not None
     assert found.url == "http://news.example/new?x=1"

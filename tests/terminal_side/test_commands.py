@@ -263,7 +263,7 @@ class TestLibrary:
         number = added.out.split()[1].rstrip(":")
         assert added.out == f"Added {number}: Apples ({len(ORCHARD)} characters).\n"
         header, row = run("list").lines
-        assert header.split() == ["ID", "Title", "Characters", "Added", "Source"]
+        assert header.split() == ["ID", "Title", "Characters", "Added", "State", "Source"]
         assert row.split()[:3] == [number, "Apples", str(len(ORCHARD))]
         assert run("ask", "--json", "--threshold", 0, "Who ate an apple?").json[0]["article"] == (
             "Apples"
@@ -271,6 +271,32 @@ class TestLibrary:
         assert run("remove", number).out.startswith(f"Removed {number}: ")
         gone = run("list")
         assert (gone.code, gone.out, gone.err) == (0, "", "No article is stored in local.\n")
+
+    def test_a_removed_article_can_be_restored(self, run, tmp_path):
+        run("add", a_file(tmp_path, "orchard.txt", ORCHARD))
+        run("remove", 1)
+        assert run("restore", 1).out.startswith("Restored 1: orchard")
+        assert "orchard" in run("list").out
+        assert run("restore", 1).code == 3
+
+    def test_a_folder_is_added_and_what_cannot_be_read_is_named(self, run, tmp_path):
+        folder = tmp_path / "articles"
+        folder.mkdir()
+        a_file(folder, "orchard.txt", ORCHARD)
+        a_file(folder, "broken.pdf", "no PDF")
+        added = run("add", folder)
+        assert added.out.startswith("Added 1: orchard")
+        assert "broken.pdf" in added.err
+        assert added.code == 3
+
+    def test_what_changed_is_shown_sentence_by_sentence(self, run, tmp_path):
+        orchard = a_file(tmp_path, "orchard.txt", ORCHARD)
+        run("add", orchard)
+        assert "Nothing has changed" in run("changes", 1).err
+        a_file(tmp_path, "orchard.txt", ORCHARD + "\nThe queen planted it.\n")
+        run("reindex")
+        assert run("changes", 1).lines == ["+ The queen planted it."]
+        assert run("changes", 7).code == 2
 
     def test_a_scope_has_its_own_articles(self, run, tmp_path):
         orchard = a_file(tmp_path, "orchard.txt", ORCHARD)
@@ -324,9 +350,14 @@ class TestLibrary:
         assert "article-bot reindex" in ran.err
 
     @pytest.mark.parametrize(
-        "arguments", [("add", "nothing.txt"), ("add", "."), ("remove", "99"), ("add", "binary")]
+        "arguments",
+        [("add", "nothing.txt"), ("add", "empty"), ("remove", "99"), ("add", "binary")],
     )
-    def test_what_cannot_be_used_ends_with_3_in_one_line(self, run, tmp_path, arguments):
+    def test_what_cannot_be_used_ends_with_3_in_one_line(
+        self, run, tmp_path, monkeypatch, arguments
+    ):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "empty").mkdir()
         a_file(tmp_path, "binary", bytes(range(256)))
         ran = run(*arguments)
         assert (ran.code, ran.out) == (Exit.BAD_INPUT, "")

@@ -1,0 +1,114 @@
+"""The catalogue's database: connecting, migrating, and its errors as the engine's."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+
+from index.errors import CatalogueError, LibraryBusy, StorageError
+from index.schema import SCHEMA
+
+_LOCK_TIMEOUT_S = 30
+
+
+def open_database(path: Path) -> sa.Engine:
+    """Connect to the SQLite file at ``path``, creating and upgrading it as needed."""
+    with mapped(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        engine = _connect(path)
+        with engine.connect() as connection:
+            found = _schema(connection)
+        if found != SCHEMA:
+            _upgrade(engine, path)
+    return engine
+
+
+@contextmanager
+def mapped(path: object) -> Iterator[None]:
+    """Turn the database's and the file system's errors into the engine's."""
+    try:
+        yield
+    except Timeout:
+        raise  # an OSError by descent, but the caller knows best what was being waited for
+    except sa.exc.DatabaseError as error:
+        raise _database_error(path, error) from error
+    except OSError as error:
+        raise StorageError(
+            f"the data folder cannot be used ({error}); check DATA_DIR, its permissions"
+            " and the space on the disk"
+        ) from error
+
+
+def _database_error(path: object, error: sa.exc.DatabaseError) -> Exception:
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return LibraryBusy("another process is writing to the library; try again in a moment")
+    if code == sqlite3.SQLITE_FULL:
+        return StorageError(
+            f"the disk is full: {path} was left as it was; make space and try again"
+        )
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}:
+        return StorageError(f"{path} cannot be written ({error.orig}); check DATA_DIR")
+    return CatalogueError(
+        f"{path} is damaged or no catalogue ({error.orig}); restore it from a backup,"
+        " or move it away and add the articles again"
+    )
+
+
+def _connect(path: Path) -> sa.Engine:
+    url = sa.URL.create("sqlite", database=str(path))
+    engine = sa.create_engine(url, connect_args={"timeout": 10})
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver's own transaction handling would start none before a SELECT.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        mode = connection.get_execution_options().get("begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+def _schema(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def _upgrade(engine: sa.Engine, path: Path) -> None:
+    """Migrate under a lock, so that two processes that start together do it once."""
+    try:
+        with FileLock(path.with_suffix(".lock"), timeout=_LOCK_TIMEOUT_S):
+            _migrate(engine, path)
+    except Timeout as error:
+        raise LibraryBusy(f"another process is upgrading {path}; try again in a moment") from error
+
+
+def _migrate(engine: sa.Engine, path: Path) -> None:
+    # A tenth of a second of imports that only a new or old catalogue needs.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "index:migrations")
+    try:
+        with engine.execution_options(begin="IMMEDIATE").begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise CatalogueError(
+            f"{path} was written by another version of article-bot ({error});"
+            " install the version that wrote it, or a newer one"
+        ) from error

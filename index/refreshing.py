@@ -1,0 +1,80 @@
+"""Sources that may have changed -> the catalogue, with what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from index.catalogue import Catalogue
+from index.errors import ArticleNotFound, SourceError
+from index.intake import Intake, Taken
+from index.types import Article, Check, Progress
+
+FIRST_RETRY = timedelta(minutes=10)
+LAST_RETRY = timedelta(days=1)
+LONGEST_REASON = 500
+
+
+def refresh(
+    catalogue: Catalogue, intake: Intake, articles: Sequence[Article], progress: Progress
+) -> list[tuple[str, str]]:
+    """Read ``articles`` again and store what changed; (title, reason) of each that failed.
+
+    What fails keeps its stored text, and is remembered with its reason.
+    """
+    failed = []
+    for number, article in enumerate(articles):
+        progress("reading", number, len(articles))
+        before = catalogue.checks(article.scope).get(article.id)
+        now = datetime.now(UTC)
+        try:
+            taken = _again(intake, article, before)
+            if taken is not None:
+                catalogue.put(article.scope, taken.document, revive=False)
+            catalogue.record_check(article, _read(now, before, taken))
+        except SourceError as error:
+            failed.append((article.title, str(error)))
+            catalogue.record_check(article, _failed(now, before, str(error)))
+        except ArticleNotFound:
+            pass  # removed in the meantime
+    return failed
+
+
+def _again(intake: Intake, article: Article, before: Check | None) -> Taken | None:
+    known = before or Check(article.added_at)
+    return intake.take_again(
+        article.source,
+        media_type=article.media_type,
+        title=article.title,
+        etag=known.etag,
+        last_modified=known.last_modified,
+    )
+
+
+def _read(now: datetime, before: Check | None, taken: Taken | None) -> Check:
+    if taken is not None:
+        return Check(now, taken.etag, taken.last_modified)
+    assert before is not None  # a server says "unchanged" only to who gave it a tag
+    return Check(now, before.etag, before.last_modified)
+
+
+def _failed(now: datetime, before: Check | None, reason: str) -> Check:
+    known = before or Check(now)
+    return Check(
+        now,
+        known.etag,
+        known.last_modified,
+        known.failing_since or now,
+        known.failures + 1,
+        reason[:LONGEST_REASON],
+    )
+
+
+def due(article: Article, check: Check | None, every: timedelta) -> datetime:
+    """When a source is to be read again: after ``every``, or sooner and less often as it fails."""
+    if check is None:
+        return article.added_at + every
+    if not check.failures:
+        return check.checked_at + every
+    doubled = FIRST_RETRY * float(2 ** min(check.failures - 1, 20))
+    return check.checked_at + min(doubled, LAST_RETRY, max(every, FIRST_RETRY))

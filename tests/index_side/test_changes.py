@@ -1,0 +1,74 @@
+"""What changed between two versions, sentence by sentence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index import ArticleNotFound, Changes, Engine, Scope
+from index.changes import changes
+from index.engine import UNDO
+
+LOCAL = Scope.local()
+SENTENCES = st.lists(st.sampled_from(["A b c.", "A b d.", "E f.", "G.", "H i j k."]), max_size=8)
+
+
+def test_sentences_are_added_removed_and_changed() -> None:
+    before = ["The fee is 5 pounds a week.", "Dogs are welcome.", "We open at nine."]
+    after = ["The fee is 6 pounds a week.", "We open  at\nnine.", "Cats are not."]
+    assert changes(before, after) == Changes(
+        added=("Cats are not.",),
+        removed=("Dogs are welcome.",),
+        changed=(("The fee is 5 pounds a week.", "The fee is 6 pounds a week."),),
+    )
+
+
+def test_what_only_moved_did_not_change() -> None:
+    assert not changes(
+        ["One two.", "Three four.", "Five."], ["Three four.", "Five.", "One two."]
+    ).any
+
+
+@given(SENTENCES, SENTENCES)
+def test_nothing_is_lost_between_the_versions(before: list[str], after: list[str]) -> None:
+    found = changes(before, after)
+    kept = set(before) - set(found.removed) - {old for old, _ in found.changed}
+    assert kept <= set(after)
+    assert set(after) - set(before) <= {*found.added, *(new for _, new in found.changed)}
+
+
+def test_versions_are_kept_compared_and_pruned(open_engine) -> None:
+    engine: Engine = open_engine(kept_versions=2)
+    for text in (b"The king has a ship.", b"The king has two ships.", b"The queen has gold."):
+        article = engine.add(LOCAL, text, title="A tale")
+    assert [version.number for version in engine.versions(LOCAL, article.id)] == [1, 2, 3]
+    assert engine.changes(article, since=1).removed == ("The king has a ship.",)
+    engine.prune(datetime.now(UTC))
+    assert [version.number for version in engine.versions(LOCAL, article.id)] == [2, 3]
+    with pytest.raises(ArticleNotFound, match="version 1 of 'A tale' is not stored"):
+        engine.changes(article, since=1)
+
+
+def test_a_first_version_has_nothing_to_compare(open_engine) -> None:
+    engine: Engine = open_engine()
+    article = engine.add(LOCAL, b"The king has a ship.", title="A tale")
+    found = engine.changes(article)
+    assert (found.any, found.older) == (False, None)
+
+
+def test_a_removal_is_for_good_after_a_day(open_engine) -> None:
+    engine: Engine = open_engine()
+    article = engine.add(LOCAL, b"The king has a ship.", title="A tale")
+    engine.remove(LOCAL, article.id)
+    now = datetime.now(UTC)
+    assert engine.prune(now) == 0
+    assert engine.prune(now + UNDO + timedelta(minutes=1)) == 1
+    with pytest.raises(ArticleNotFound):
+        engine.restore(LOCAL, article.id)
+    assert engine.versions(LOCAL, article.id) == []
+    assert engine.verify(LOCAL).problems == ()
+    again = engine.add(LOCAL, b"The king has a ship.", title="A tale")
+    assert again.id > article.id or again.version == 1

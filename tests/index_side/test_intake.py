@@ -1,0 +1,222 @@
+"""Sources of every kind, and what becomes of them over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index import ArticleNotFound, Check, Engine, IndexSettings, Scope, SourceError
+from index.intake import Intake
+from index.refreshing import due
+from tests.conftest import WordEmbedder
+from tests.index_side.web import fetcher_of, serving
+
+LOCAL = Scope.local()
+PAGE = """<html><head><title>{title}</title>
+<link rel="canonical" href="{canonical}"></head><body><p>{text}</p></body></html>"""
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+def page(text: str = "The king has a ship.", title: str = "A tale", canonical: str = "") -> bytes:
+    return PAGE.format(title=title, text=text, canonical=canonical).encode()
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def web_engine(
+    server: Any, tmp_path: Path, embedder: WordEmbedder
+) -> Iterator[Callable[..., Engine]]:
+    opened = []
+
+    def open_one(**options: Any) -> Engine:
+        intake = Intake(1_000_000, fetcher=fetcher_of(server, **options))
+        settings = IndexSettings(data_dir=tmp_path / "data", threshold=0)
+        opened.append(Engine.open(settings, embedder=embedder, intake=intake))
+        return opened[-1]
+
+    yield open_one
+    for engine in opened:
+        engine.close()
+
+
+def test_a_page_is_read_and_quoted_with_its_own_address(server, web_engine) -> None:
+    server.answers["/tale?from=chat"] = (
+        200, HTML, page(canonical="http://www.news.example/tale")
+    )  # fmt: skip
+    engine = web_engine()
+    article = engine.add(LOCAL, "http://news.example/tale?from=chat")
+    assert (article.title, article.source) == ("A tale", "http://news.example/tale?from=chat")
+    answer = engine.ask(LOCAL, "Who has a ship?")
+    assert answer.quote is not None
+    assert answer.quote.source == "http://www.news.example/tale"
+
+
+@pytest.mark.parametrize(
+    "canonical",
+    [
+        "http://evil.example/",
+        "javascript:alert(1)",
+        "http://news.example:8080/",
+        "/tale",
+        "",
+        "//x",
+    ],
+)
+def test_a_page_cannot_send_readers_elsewhere(server, web_engine, canonical: str) -> None:
+    server.answers["/tale"] = (200, HTML, page(canonical=canonical))
+    article = web_engine().add(LOCAL, "http://news.example/tale")
+    assert article.canonical == "http://news.example/tale"
+
+
+def test_an_address_without_its_scheme_is_understood(server, web_engine) -> None:
+    def secure(_: str) -> list[str]:
+        raise OSError
+
+    with pytest.raises(SourceError, match=r"'www\.news\.example' is not known"):
+        web_engine(look_up=secure).add(LOCAL, "www.news.example/tale")
+
+
+def test_a_changed_page_is_a_new_version_and_an_unchanged_one_is_not_sent_again(
+    server, web_engine
+) -> None:
+    engine = web_engine()
+    server.answers["/tale"] = (200, {**HTML, "ETag": '"1"'}, page())
+    first = engine.add(LOCAL, "http://news.example/tale")
+    server.answers["/tale"] = (304, {})
+    report = engine.reindex(LOCAL)
+    assert (report.changed, report.failed) == ((), ())
+    assert server.requests[-1][1]["If-None-Match"] == '"1"'
+    server.answers["/tale"] = (200, {**HTML, "ETag": '"2"'}, page("The queen has gold."))
+    report = engine.reindex(LOCAL)
+    assert report.changed == ("A tale",)
+    assert engine.articles(LOCAL)[0].version == first.version + 1
+    assert engine.checks(LOCAL)[first.id].etag == '"2"'
+
+
+def test_a_page_that_fails_keeps_its_text_and_says_since_when_and_why(server, web_engine) -> None:
+    engine = web_engine()
+    server.answers["/tale"] = (200, HTML, page())
+    article = engine.add(LOCAL, "http://news.example/tale")
+    server.answers["/tale"] = (503, {})
+    for failures in (1, 2):
+        report = engine.reindex(LOCAL)
+        assert [title for title, _ in report.failed] == ["A tale"]
+        check = engine.checks(LOCAL)[article.id]
+        assert (check.failures, "later" in check.reason) == (failures, True)
+        if failures == 1:
+            since = check.failing_since
+    assert check.failing_since == since
+    assert engine.ask(LOCAL, "Who has a ship?").text == "The king has a ship."
+    server.answers["/tale"] = (200, HTML, page())
+    engine.reindex(LOCAL)
+    assert engine.checks(LOCAL)[article.id].failing_since is None
+
+
+def test_a_refresh_heeds_robots_txt_and_adding_by_hand_does_not(server, web_engine) -> None:
+    engine = web_engine()
+    server.answers["/robots.txt"] = (200, {}, b"User-agent: *\nDisallow: /private/\n")
+    for path in ("/private/tale", "/open"):
+        server.answers[path] = (200, HTML, page(title=path))
+        engine.add(LOCAL, f"http://news.example{path}")
+    report = engine.reindex(LOCAL)
+    assert [title for title, _ in report.failed] == ["/private/tale"]
+    assert "robots.txt of news.example" in report.failed[0][1]
+    assert [path for path, _ in server.requests].count("/robots.txt") == 1
+
+
+FEED = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>
+<item><title>One</title><link>http://news.example/1</link></item>
+<item><title>Two</title><link>http://news.example/2</link></item>
+<item><title>Two again</title><link>http://news.example/2</link></item>
+<item><title>Inside</title><link>http://127.0.0.1/secret</link></item>
+<item><title>File</title><link>file:///etc/passwd</link></item>
+</channel></rss>"""
+ATOM = b"""<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom">
+<title>News</title><entry><title>One</title><link href="http://news.example/1"/></entry></feed>"""
+
+
+def test_a_feed_brings_its_pages(server, web_engine) -> None:
+    def look_up(host: str) -> list[str]:
+        return ["127.0.0.1"] if host == "127.0.0.1" else ["93.184.215.14"]
+
+    server.answers["/feed"] = (200, {"Content-Type": "application/rss+xml"}, FEED)
+    server.answers["/1"] = (200, HTML, page(title="One"))
+    server.answers["/2"] = (200, HTML, page("The queen has gold.", title="Two"))
+    engine = web_engine(look_up=look_up)
+    added = engine.add_all(LOCAL, "http://news.example/feed")
+    assert [article.title for article in added.articles] == ["One", "Two"]
+    assert [source for source, _ in added.failed] == ["http://127.0.0.1/secret"]
+    server.answers["/atom"] = (200, {"Content-Type": "text/xml"}, ATOM)
+    again = engine.add_all(LOCAL, "http://news.example/atom")
+    assert [article.id for article in again.articles] == [added.articles[0].id]
+    with pytest.raises(SourceError, match="is a feed of 1 pages"):
+        engine.add(LOCAL, "http://news.example/atom")
+
+
+def test_a_folder_brings_its_files(web_engine, tmp_path: Path) -> None:
+    folder = tmp_path / "articles"
+    (folder / "deep").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    (folder / "a.txt").write_text("The king has a ship.")
+    (folder / "deep" / "b.md").write_text("# Gold\n\nThe queen has gold.")
+    (folder / "broken.pdf").write_text("no PDF at all")
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / ".hidden" / "c.txt").write_text("Not this one.")
+    engine = web_engine()
+    added = engine.add_all(LOCAL, folder)
+    assert [article.title for article in added.articles] == ["a", "Gold"]
+    assert [Path(source).name for source, _ in added.failed] == ["broken.pdf"]
+    with pytest.raises(SourceError, match="is a folder of 3 files"):
+        engine.add(LOCAL, folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="holds no file that can be read"):
+        engine.add_all(LOCAL, tmp_path / "empty")
+
+
+def test_an_upload_is_read_by_its_name(web_engine) -> None:
+    engine = web_engine()
+    article = engine.add(LOCAL, b"# Gold\n\nThe queen has gold.", filename="notes.md")
+    assert (article.title, article.media_type) == ("Gold", "text/markdown")
+    assert article.source == "upload:notes.md"
+    assert engine.checks(LOCAL) == {}
+
+
+def test_the_operators_page_stays_when_it_cannot_be_read_at_the_start(server, web_engine) -> None:
+    engine = web_engine()
+    server.answers["/tale"] = (200, HTML, page())
+    first = engine.publish_shared("http://news.example/tale")
+    server.answers["/tale"] = (503, {})
+    assert engine.publish_shared("http://news.example/tale") == first
+    with pytest.raises(SourceError, match="later"):
+        engine.publish_shared("http://other.example/tale")
+
+
+def test_a_removal_can_be_taken_back(web_engine) -> None:
+    engine = web_engine()
+    article = engine.add(LOCAL, b"The king has a ship.", title="A tale")
+    engine.remove(LOCAL, article.id)
+    assert engine.articles(LOCAL) == []
+    assert engine.restore(LOCAL, article.id) == article
+    assert engine.ask(LOCAL, "Who has a ship?").text == "The king has a ship."
+    with pytest.raises(ArticleNotFound, match="cannot be brought back"):
+        engine.restore(LOCAL, article.id)
+
+
+def test_a_source_is_due_sooner_and_then_less_often_while_it_fails() -> None:
+    now, day = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
+    article: Any = None
+    waits = [
+        due(article, Check(now, failures=count, failing_since=now), day) - now
+        for count in (0, 1, 2, 3, 30)
+    ]
+    minutes = [wait.total_seconds() / 60 for wait in waits]
+    assert minutes == [1440, 10, 20, 40, 1440]
