@@ -113,6 +113,7 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
         user_cooldown_s=settings.user_cooldown_s,
         max_question_chars=settings.max_question_chars,
         max_article_mb=settings.max_article_mb,
+        refresh_hours=settings.refresh_hours,
         threshold=settings.threshold,
         sync_guild=settings.sync_guild,
         message_content=settings.message_content,

@@ -14,6 +14,7 @@ from bot.markdown import fit, visible
 
 QUESTION_CHARS = 120
 TITLE_CHARS = 100
+SECTION_CHARS = 60
 NAME_CHARS = 80
 NOTICE_CHARS = 1_500
 MOST_NAMES = 5

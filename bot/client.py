@@ -67,6 +67,7 @@ class BotOptions:
     threshold: float = 0.1
     sync_guild: int | None = None
     message_content: bool = False
+    refresh_hours: float = 24.0
     drain_s: float = 20.0
     progress_every_s: float = 1.5
 

@@ -47,6 +47,8 @@ def _quote(quote: Quote) -> dict[str, Any]:
         "article": quote.article,
         "start": quote.start,
         "end": quote.end,
+        "section": quote.section or None,
+        "page": quote.page,
     }
 
 

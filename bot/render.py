@@ -19,6 +19,7 @@ from bot.card import (
     FRIENDLY,
     GOOD,
     NO_BREAK,
+    SECTION_CHARS,
     TITLE_CHARS,
     card,
     facts,
@@ -145,20 +146,26 @@ def _span_in(answer: Answer, quote: Quote) -> tuple[int, int]:
 
 
 def _titled(quotes: Sequence[Quote]) -> str:
-    """The title that all quotes share; nothing otherwise, as each then has its own."""
+    """The title, and the section, that all quotes share; nothing where each has its own title."""
     if len({(quote.scope, quote.article_id) for quote in quotes}) > 1:
         return ""
-    return fit(quotes[0].article, TITLE_CHARS)
+    title = fit(quotes[0].article, TITLE_CHARS)
+    sections = {quote.section for quote in quotes}
+    section = sections.pop() if len(sections) == 1 else ""
+    return f"{title} › {fit(section, SECTION_CHARS)}" if section else title
 
 
 def _place(quotes: Sequence[Quote], locale: object) -> list[str]:
-    """The paragraph that all quotes share, as a link to the sentence where its source has
-    an address; none where they share none.
+    """The paragraph or the page that all quotes share, as a link to the sentence where its
+    source has an address; none where they share none.
     """
     if len({(quote.scope, quote.article_id, quote.paragraph) for quote in quotes}) > 1:
         return []
     quote = quotes[0]
-    text = say(locale, "answer.paragraph", number=quote.paragraph, total=quote.paragraphs)
+    if quote.page is not None:
+        text = say(locale, "answer.page", number=quote.page)
+    else:
+        text = say(locale, "answer.paragraph", number=quote.paragraph, total=quote.paragraphs)
     address = evidence.link(quote)
     if address is None:
         return [text]

@@ -34,7 +34,8 @@ class Settings(IndexSettings, BaseSettings):
     )
     article: str | None = Field(
         default=None,
-        description="File of the article that everybody may ask about. Default: the bundled one.",
+        description="File or web address of the article that everybody may ask about."
+        " Default: the bundled one.",
     )
     workers: int = Field(
         default=1, ge=1, le=64, description="Questions answered at the same time on Discord."
@@ -54,6 +55,11 @@ class Settings(IndexSettings, BaseSettings):
         default=3,
         ge=0,
         description="Seconds between questions of one user, after a burst of three. 0: no wait.",
+    )
+    refresh_hours: float = Field(
+        default=24,
+        ge=0,
+        description="Hours after which a running bot reads a web page again. 0: never by itself.",
     )
     message_content: bool = Field(
         default=False,

@@ -244,7 +244,9 @@ def _sure(answer: Answer) -> str:
 
 
 def _quote_place(quote: Quote) -> str:
-    return f"{harmless(quote.article)} · paragraph {quote.paragraph} of {quote.paragraphs}"
+    title = f"{quote.article} › {quote.section}" if quote.section else quote.article
+    place = f"paragraph {quote.paragraph} of {quote.paragraphs}"
+    return f"{harmless(title)} · {place if quote.page is None else f'p. {quote.page}'}"
 
 
 def _passage_place(hit: Hit) -> str:

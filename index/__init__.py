@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from index.engine import Engine
     from index.evaluation import Evaluation, ablate, evaluate, plot
     from index.journal import Journal, Kept, Preferences, Record, Tally
+    from index.restoring import restore
 
 _LAZY = {
     "Engine": "index.engine",
@@ -63,6 +64,7 @@ _LAZY = {
     "ablate": "index.evaluation",
     "evaluate": "index.evaluation",
     "plot": "index.evaluation",
+    "restore": "index.restoring",
 }
 
 __all__ = [
@@ -110,6 +112,7 @@ __all__ = [
     "ablate",
     "evaluate",
     "plot",
+    "restore",
 ]
 
 

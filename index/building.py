@@ -8,7 +8,8 @@ that an interrupted build goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ Vectors = npt.NDArray[np.float32]
 
 _CACHED_AT_ONCE = 256
 """Texts embedded between two writes to the cache: what a kill can cost."""
+_PIECES_KEPT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,21 @@ class Built:
     reused: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One article cut up, with the words of each of its sentences."""
+
+    chunking: Chunking
+    words: tuple[tuple[str, ...], ...]
+
+    def of(self, spans: Sequence[tuple[int, int]]) -> Iterator[list[str]]:
+        """The words of each span: those of the sentences in it."""
+        starts = [sentence.start for sentence in self.chunking.sentences]
+        for start, end in spans:
+            inside = self.words[bisect_left(starts, start) : bisect_left(starts, end)]
+            yield [word for words in inside for word in words]
+
+
 class Builder:
     """Builds generations of any scope; the caller holds the scope's lock."""
 
@@ -45,26 +62,41 @@ class Builder:
         self._catalogue = catalogue
         self._store = store
         self._embedder = embedder
+        # What was cut up once is not cut again, so that one more article is soon searchable.
+        self._pieces: dict[tuple[Scope, int, str, str], _Piece] = {}
 
-    def build(self, scope: Scope, progress: Progress) -> Built:
-        """Cut up, embed and publish what the catalogue holds for ``scope`` now."""
+    def build(self, scope: Scope, progress: Progress, before: Generation | None = None) -> Built:
+        """Cut up, embed and publish what the catalogue holds for ``scope`` now.
+
+        What is as it was in the generation ``before`` keeps its vectors.
+        """
         # Read before the texts: an article added in between only makes the next build due.
         revision = self._catalogue.revision(scope)
         stored = self._catalogue.texts(scope)
-        cut = [self._cut(item, number, stored, progress) for number, item in enumerate(stored)]
-        texts = [_texts(item.text, chunking) for item, chunking in zip(stored, cut, strict=True)]
-        sentences = [text for group in texts for text in group[0]]
-        windows = [text for group in texts for text in group[1]]
-        chunks = [text for group in texts for text in group[2]]
-        vectors, embedded = self._embed(scope, [*sentences, *windows], progress)
+        pieces = [self._cut(item, number, stored, progress) for number, item in enumerate(stored)]
+        cut = [piece.chunking for piece in pieces]
+        sentences = [
+            item.text[s.start : s.end]
+            for item, chunking in zip(stored, cut, strict=True)
+            for s in chunking.sentences
+        ]
+        windows = [
+            item.text[a:b]
+            for item, chunking in zip(stored, cut, strict=True)
+            for a, b in chunking.windows
+        ]
+        texts = [*sentences, *windows]
+        keys = [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
+        known = self._kept(before, stored, pieces, keys)
+        vectors, embedded = self._embed(scope, dict(zip(keys, texts, strict=True)), known, progress)
         progress("publishing", 0, 1)
         parts = Parts(
             sentences=_rows(cut),
-            sentence_vectors=VectorIndex.build(vectors[: len(sentences)]),
-            window_vectors=VectorIndex.build(vectors[len(sentences) :]),
-            sentence_words=LexicalIndex.build([tokens(text) for text in sentences]),
-            window_words=LexicalIndex.build([tokens(text) for text in windows]),
-            chunk_words=LexicalIndex.build([tokens(text) for text in chunks]),
+            sentence_vectors=VectorIndex.build(self._rows(vectors, keys[: len(sentences)])),
+            window_vectors=VectorIndex.build(self._rows(vectors, keys[len(sentences) :])),
+            sentence_words=LexicalIndex.build([w for piece in pieces for w in piece.words]),
+            window_words=LexicalIndex.build([w for p in pieces for w in p.of(p.chunking.windows)]),
+            chunk_words=LexicalIndex.build([w for p in pieces for w in p.of(p.chunking.chunks)]),
         )
         indexed = [_indexed(item, c) for item, c in zip(stored, cut, strict=True)]
         with mapped(self._store.folder(scope)):
@@ -76,17 +108,60 @@ class Builder:
 
     def _cut(
         self, item: StoredText, number: int, stored: Sequence[StoredText], progress: Progress
-    ) -> Chunking:
+    ) -> _Piece:
         progress("chunking", number, len(stored))
-        embedder = self._embedder
-        return chunk(item.text, item.headings, embedder.count_tokens, embedder.max_tokens)
+        article = item.article
+        key = (article.scope, article.id, article.content_hash, self._embedder.fingerprint)
+        piece = self._pieces.get(key)
+        if piece is None:
+            embedder = self._embedder
+            cut = chunk(item.text, item.headings, embedder.count_tokens, embedder.max_tokens)
+            words = tuple(tuple(tokens(item.text[s.start : s.end])) for s in cut.sentences)
+            piece = self._pieces[key] = _Piece(cut, words)
+            while len(self._pieces) > _PIECES_KEPT:
+                self._pieces.pop(next(iter(self._pieces)), None)
+        return piece
 
-    def _embed(self, scope: Scope, texts: Sequence[str], progress: Progress) -> tuple[Vectors, int]:
-        """Vectors of ``texts``, shape (len(texts), dimension), and how many were new."""
+    def _kept(
+        self,
+        before: Generation | None,
+        stored: Sequence[StoredText],
+        pieces: Sequence[_Piece],
+        keys: Sequence[bytes],
+    ) -> dict[bytes, Vectors]:
+        """The vectors of the texts of articles that ``before`` holds in the same version."""
+        known: dict[bytes, Vectors] = {}
+        if before is None or before.manifest.model != self._embedder.fingerprint:
+            return known
+        rows = {(a.id, a.version): row for row, a in enumerate(before.manifest.articles)}
+        of_article = before.parts.sentences["article"]
+        begin, windows_begin = 0, len(keys) // 2  # as many windows as sentences
+        for item, piece in zip(stored, pieces, strict=True):
+            count = len(piece.words)
+            row = rows.get((item.article.id, item.article.version))
+            if row is not None:
+                old = np.flatnonzero(of_article == row).astype(np.int64)
+                if len(old) == count:
+                    for vectors, at in (
+                        (before.parts.sentence_vectors, begin),
+                        (before.parts.window_vectors, windows_begin + begin),
+                    ):
+                        found = vectors.vectors(old)
+                        known |= zip(keys[at : at + count], found, strict=True)
+            begin += count
+        return known
+
+    def _embed(
+        self,
+        scope: Scope,
+        text_of: Mapping[bytes, str],
+        known: dict[bytes, Vectors],
+        progress: Progress,
+    ) -> tuple[dict[bytes, Vectors], int]:
+        """Add to ``known`` the vectors that it lacks, cached or new; and how many were new."""
         model = self._embedder.fingerprint
-        keys = [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
-        text_of = dict(zip(keys, texts, strict=True))
-        known = self._catalogue.cached_vectors(scope, model, list(text_of))
+        unknown = [key for key in text_of if key not in known]
+        known |= self._catalogue.cached_vectors(scope, model, unknown)
         missing = sorted(text_of.keys() - known.keys(), key=lambda key: len(text_of[key]))
         for begin in range(0, len(missing), _CACHED_AT_ONCE):
             progress("embedding", begin, len(missing))
@@ -99,19 +174,14 @@ class Builder:
             new = dict(zip(batch, fresh, strict=True))
             self._catalogue.cache_vectors(scope, model, new)
             known |= new
-        vectors = np.empty((len(texts), self._embedder.dimension), dtype=np.float32)
+        return known, len(missing)
+
+    def _rows(self, vectors: Mapping[bytes, Vectors], keys: Sequence[bytes]) -> Vectors:
+        """Shape (len(keys), dimension)."""
+        found = np.empty((len(keys), self._embedder.dimension), dtype=np.float32)
         for row, key in enumerate(keys):
-            vectors[row] = known[key]
-        return vectors, len(missing)
-
-
-def _texts(text: str, chunking: Chunking) -> tuple[list[str], list[str], list[str]]:
-    """What is indexed of one article: its sentences, its windows, its chunks."""
-    return (
-        [text[s.start : s.end] for s in chunking.sentences],
-        [text[a:b] for a, b in chunking.windows],
-        [text[a:b] for a, b in chunking.chunks],
-    )
+            found[row] = vectors[key]
+        return found
 
 
 def _indexed(item: StoredText, chunking: Chunking) -> IndexedArticle:

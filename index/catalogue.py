@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from index.database import mapped, open_database
+from index.database import back_up, mapped, open_database
 from index.errors import ArticleNotFound
 from index.schema import articles, checks, metadata, scopes, vectors, versions
 from index.types import Article, Check, Document, Scope, Version
@@ -131,7 +131,7 @@ class Catalogue:
             self._touch(connection, scope)
         return article
 
-    def restore(self, scope: Scope, article_id: int) -> Article:
+    def undelete(self, scope: Scope, article_id: int) -> Article:
         """Take a removal back; ArticleNotFound when there is nothing to take back."""
         with self.writing() as connection:
             restored = connection.execute(
@@ -309,6 +309,10 @@ class Catalogue:
             for table in reversed(metadata.sorted_tables):
                 if table is not scopes:
                     connection.execute(sa.delete(table).where(table.c.scope == scope.key))
+
+    def back_up(self, file: Path) -> None:
+        """Copy everything to ``file`` while it is in use, and check the copy."""
+        back_up(self._engine, file)
 
     def check(self) -> list[str]:
         """What the database's own integrity check complains of; empty when all is well."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,6 +26,42 @@ def open_database(path: Path) -> sa.Engine:
         if found != SCHEMA:
             _upgrade(engine, path)
     return engine
+
+
+def back_up(engine: sa.Engine, file: Path) -> None:
+    """Copy the whole database to ``file`` while it is in use, then check the copy.
+
+    Raises StorageError when it cannot be written, CatalogueError when the copy is damaged.
+    """
+    aside = file.with_name(f"{file.name}.part")
+    try:
+        with mapped(file):
+            aside.unlink(missing_ok=True)
+            with closing(sqlite3.connect(aside)) as copy:
+                raw = engine.raw_connection()
+                try:
+                    raw.driver_connection.backup(copy)  # type: ignore[union-attr] # sqlite3's
+                finally:
+                    raw.close()
+                copy.execute("PRAGMA journal_mode=DELETE")
+            check_backup(aside)
+            aside.replace(file)
+    except sqlite3.Error as error:
+        raise StorageError(f"{file} cannot be written ({error}); choose another place") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def check_backup(file: Path) -> None:
+    """CatalogueError unless ``file`` is a whole catalogue of this program or an older one."""
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as copy:
+            (found,) = copy.execute("PRAGMA integrity_check").fetchone()
+            if found != "ok":
+                raise CatalogueError(f"{file} is damaged ({found}); use another backup")
+            copy.execute("SELECT version_num FROM alembic_version, articles LIMIT 1")
+    except sqlite3.Error as error:
+        raise CatalogueError(f"{file} is no backup of article-bot ({error})") from error
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +25,7 @@ from index.catalogue import Catalogue
 from index.changes import changes
 from index.chunking import paragraphs, quotable
 from index.embedding import Embedder, PackagedEmbedder, SentenceTransformerEmbedder, Vectors
-from index.errors import ArticleNotFound, DeadlineExceeded, SourceError
+from index.errors import ArticleNotFound, DeadlineExceeded, LibraryBusy, SourceError
 from index.followup import leans, resolved
 from index.generation import GenerationStore, Searched
 from index.intake import (
@@ -45,7 +46,7 @@ from index.ranking import WEIGHTS
 from index.reader import Candidate, Reader, ReadingPassage
 from index.reader.picker import SentencePicker
 from index.reader.spans import SpanReader
-from index.refreshing import refresh
+from index.refreshing import due, refresh
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
     Added,
@@ -286,13 +287,13 @@ class Engine:
         """
         return self._library.remove(scope, article_id)
 
-    def restore(self, scope: Scope, article_id: int) -> Article:
+    def undelete(self, scope: Scope, article_id: int) -> Article:
         """Bring a removed article back, as it was.
 
         Raises:
             ArticleNotFound: there is no such article, or it is not removed.
         """
-        return self._library.restore(scope, article_id)
+        return self._library.undelete(scope, article_id)
 
     def versions(self, scope: Scope, article_id: int) -> list[Version]:
         """The stored versions of an article, oldest first; [] where there is no such article."""
@@ -372,6 +373,47 @@ class Engine:
             lambda notify: refresh(self._catalogue, self._intake, articles, notify),
             progress or silent,
         )
+
+    def refresh_due(self, every: timedelta, now: datetime) -> int:
+        """Read again every web page, of any scope, that was last read ``every`` ago.
+
+        What fails is tried again sooner, and less often the longer it fails. A scope that
+        is being changed waits for the next call. How many pages were read.
+        """
+        count = 0
+        for scope in self._catalogue.scopes():
+            checks = self._catalogue.checks(scope)
+            articles = [
+                article
+                for article in self._catalogue.articles(scope)
+                if is_web(article.source.removeprefix(CONFIGURED))
+                and due(article, checks.get(article.id), every) <= now
+            ]
+            if not articles:
+                continue
+            work = partial(refresh, self._catalogue, self._intake, articles)
+            with suppress(LibraryBusy):
+                self._library.refresh(scope, work)
+                count += len(articles)
+        return count
+
+    def rebuild(self, scope: Scope, *, progress: Progress | None = None) -> ReindexReport:
+        """Build the index anew from what is stored, without reading any source.
+
+        Raises:
+            LibraryBusy: this scope is being changed already.
+        """
+        return self._library.reindex(scope, lambda _: [], progress or silent)
+
+    def back_up(self, file: Path) -> None:
+        """Copy all that is kept, of every scope, to one file, while the library is in use.
+
+        The indexes are not in it: they are built from it again when they are first needed.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        self._catalogue.back_up(file)
 
     def verify(self, scope: Scope) -> VerifyReport:
         """Check the catalogue, and the live generation file by file against it."""

@@ -43,8 +43,10 @@ _local = threading.local()
 
 def tokens(text: str) -> list[str]:
     """The stemmed content words of ``text``, in order; accents and case do not count."""
-    folded = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
-    plain = "".join(c for c in folded if not unicodedata.combining(c))
+    plain = text.casefold()
+    if not plain.isascii():
+        folded = unicodedata.normalize("NFKD", plain.replace("\u2019", "'"))
+        plain = "".join(c for c in folded if not unicodedata.combining(c))
     words = [w.replace(",", "") for w in _WORD.findall(plain) if w not in _STOP_WORDS]
     stems: list[str] = _stemmer().stemWords(words)
     return stems

@@ -46,14 +46,14 @@ class Library:
         with self._writing(scope, _WRITE_WAIT_S):
             articles = [self._catalogue.put(scope, document) for document in documents]
             if self._is_due(scope, self._published(scope)):
-                self._builder.build(scope, progress)
+                self._build(scope, progress)
         return articles
 
-    def restore(self, scope: Scope, article_id: int) -> Article:
+    def undelete(self, scope: Scope, article_id: int) -> Article:
         """Take a removal back; ArticleNotFound when there is nothing to take back."""
         with self._writing(scope, _WRITE_WAIT_S):
-            article = self._catalogue.restore(scope, article_id)
-            self._builder.build(scope, silent)
+            article = self._catalogue.undelete(scope, article_id)
+            self._build(scope, silent)
         return article
 
     def remove(self, scope: Scope, article_id: int) -> Article:
@@ -61,7 +61,7 @@ class Library:
         article = self._catalogue.remove(scope, article_id)
         try:
             with self._writing(scope, _WRITE_WAIT_S):
-                self._builder.build(scope, silent)
+                self._build(scope, silent)
         except LibraryBusy:
             # Questions pass over it from now on; the next build leaves it out.
             log.info("article %d of %s was removed while its index was busy", article_id, scope)
@@ -73,8 +73,15 @@ class Library:
         with self._writing(scope, wait_s=0):
             before = self._indexed(scope)
             failed = refresh(progress)
-            built = self._builder.build(scope, progress)
+            built = self._build(scope, progress)
         return _report(scope, before, built, failed, time.perf_counter() - started)
+
+    def refresh(self, scope: Scope, refresh: Refresh) -> None:
+        """Refresh the catalogue, and build only where that changed something."""
+        with self._writing(scope, wait_s=0):
+            refresh(silent)
+            if self._is_due(scope, self._published(scope)):
+                self._build(scope, silent)
 
     def verify(self, scope: Scope) -> VerifyReport:
         """Check the catalogue, and the live generation file by file against it."""
@@ -146,11 +153,16 @@ class Library:
                 generation = self._published(scope)
                 if self._is_due(scope, generation):
                     log.info("rebuilding the index of %s from the catalogue", scope)
-                    generation = self._builder.build(scope, silent).generation
+                    generation = self._build(scope, silent).generation
         except LibraryBusy:
             if generation is None:
                 raise
         return generation
+
+    def _build(self, scope: Scope, progress: Progress) -> Built:
+        built = self._builder.build(scope, progress, self._published(scope))
+        self._loaded[scope] = built.generation
+        return built
 
     def _is_due(self, scope: Scope, generation: Generation | None) -> bool:
         if generation is None:

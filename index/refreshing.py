@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -71,10 +72,15 @@ def _failed(now: datetime, before: Check | None, reason: str) -> Check:
 
 
 def due(article: Article, check: Check | None, every: timedelta) -> datetime:
-    """When a source is to be read again: after ``every``, or sooner and less often as it fails."""
+    """When a page is to be read again: after ``every``, or sooner and less often as it fails.
+
+    Up to a tenth is added, the same for an article each time, so that sources which were
+    added together are not all read at once.
+    """
+    jitter = 1 + zlib.crc32(f"{article.scope}#{article.id}".encode()) / 2**32 / 10
     if check is None:
-        return article.added_at + every
+        return article.added_at + every * jitter
     if not check.failures:
-        return check.checked_at + every
+        return check.checked_at + every * jitter
     doubled = FIRST_RETRY * float(2 ** min(check.failures - 1, 20))
-    return check.checked_at + min(doubled, LAST_RETRY, max(every, FIRST_RETRY))
+    return check.checked_at + min(doubled, LAST_RETRY, max(every, FIRST_RETRY)) * jitter

@@ -6,6 +6,7 @@ from bot.cogs.ask import Ask
 from bot.cogs.guilds import Guilds
 from bot.cogs.library import Library
 from bot.cogs.messages import Messages
+from bot.cogs.refreshing import Refreshing
 from bot.cogs.reindex import Reindex
 
-FEATURES = (Ask, Messages, Library, Reindex, Admin, About, Guilds)
+FEATURES = (Ask, Messages, Library, Reindex, Admin, About, Guilds, Refreshing)

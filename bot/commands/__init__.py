@@ -7,7 +7,18 @@ import click
 from bot.commands.ask import ask, search
 from bot.commands.chat import chat, open_chat
 from bot.commands.evaluate import evaluate
-from bot.commands.library import add, changes, list_, reindex, remove, restore, verify
+from bot.commands.library import (
+    add,
+    backup,
+    changes,
+    list_,
+    rebuild,
+    reindex,
+    remove,
+    restore,
+    undelete,
+    verify,
+)
 from bot.commands.session import Session
 from bot.exits import epilog
 
@@ -46,5 +57,20 @@ def cli(context: click.Context) -> None:
     open_chat(session)
 
 
-for command in (chat, ask, search, add, list_, remove, restore, reindex, changes, verify, evaluate):
+for command in (
+    chat,
+    ask,
+    search,
+    add,
+    list_,
+    remove,
+    undelete,
+    reindex,
+    changes,
+    verify,
+    rebuild,
+    backup,
+    restore,
+    evaluate,
+):
     cli.add_command(command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from rich.table import Table
 from rich.text import Text
@@ -75,7 +77,7 @@ def remove(session: Session, article_ids: tuple[int, ...], scope: Scope) -> None
         for article_id in article_ids:
             article = engine.remove(scope, article_id)
             session.screen.show(
-                Text(f"Removed {_named(article)}. `article-bot restore {article_id}` undoes it.")
+                Text(f"Removed {_named(article)}. `article-bot undelete {article_id}` undoes it.")
             )
 
 
@@ -83,12 +85,12 @@ def remove(session: Session, article_ids: tuple[int, ...], scope: Scope) -> None
 @click.argument("article_ids", nargs=-1, required=True, type=int, metavar="ID...")
 @scope_option
 @click.pass_obj
-def restore(session: Session, article_ids: tuple[int, ...], scope: Scope) -> None:
+def undelete(session: Session, article_ids: tuple[int, ...], scope: Scope) -> None:
     """Bring removed articles back, by their ID, within a day."""
     with session.library() as engine:
         for article_id in article_ids:
-            article = engine.restore(scope, article_id)
-            session.screen.show(Text(f"Restored {_named(article)}."))
+            article = engine.undelete(scope, article_id)
+            session.screen.show(Text(f"Brought back {_named(article)}."))
 
 
 @click.command()
@@ -131,6 +133,40 @@ def changes(session: Session, article_id: int, since: int | None, scope: Scope) 
 
 @click.command()
 @scope_option
+@click.pass_obj
+def rebuild(session: Session, scope: Scope) -> None:
+    """Build the index anew from the stored articles; no source is read."""
+    with session.library() as engine, session.screen.working(f"Indexing {scope}") as progress:
+        report = engine.rebuild(scope, progress=progress)
+    _show_report(session, report)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def backup(session: Session, file: Path) -> None:
+    """Copy everything that is kept to FILE, while the bot may be running."""
+    with session.library() as engine, session.screen.working("Copying"):
+        engine.back_up(file)
+    session.screen.show(Text(f"Backed up to {file} ({file.stat().st_size / 1e6:,.1f} MB)."))
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def restore(session: Session, file: Path) -> None:
+    """Put a backup in the place of what is kept now, which is moved aside. Stop the bot first."""
+    from index import restore as put_back  # noqa: PLC0415 - help goes without
+
+    with session.screen.working("Restoring"):
+        aside = put_back(session.settings.data_dir, file)
+    session.screen.show(Text(f"Restored {file}."))
+    if aside is not None:
+        session.screen.note(f"What was there before is in {aside}.")
+
+
+@click.command()
+@scope_option
 @click.pass_context
 def verify(context: click.Context, scope: Scope) -> None:
     """Check that the stored articles and their index are whole and match."""
@@ -140,7 +176,7 @@ def verify(context: click.Context, scope: Scope) -> None:
     for problem in report.problems:
         session.screen.error(problem)
     if report.problems:
-        session.screen.note("`article-bot reindex` builds the index anew from the articles.")
+        session.screen.note("`article-bot rebuild` builds the index anew from the articles.")
         context.exit(Exit.OPERATOR)
     session.screen.show(Text(f"{scope}: {_counted(report.articles, 'article')}, no problem found."))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -41,13 +41,13 @@ Network = Callable[[Rows], Floats]
 class Model(NamedTuple):
     """A network and its tokenizer, with the number by which it pads.
 
-    ``exact`` is the same network in full precision, where ``network`` is not.
+    ``exact`` makes the same network in full precision, where ``network`` is not.
     """
 
     network: Network
     tokenizer: Tokenizer
     padding: int = 0
-    exact: Network | None = None
+    exact: Callable[[], Network] | None = None
 
 
 class _Marked(NamedTuple):
@@ -115,7 +115,7 @@ class SpanReader:
             # What half precision cannot tell apart is read again, so that every machine agrees.
             again = sorted({one.span.passage for one in close})
             found = [one for one in found if one.span.passage not in again]
-            found += marked(model.exact, again)
+            found += marked(model.exact(), again)
         found.sort(key=lambda one: -one.span.score)
         best = found[0].span
         second = found[1].span.score if len(found) > 1 else best.score - self._retrieval_weight
@@ -144,14 +144,13 @@ def _packaged(weights: Path, threads: int, half: bool | None) -> Model:
         head = layers["head.weight"], layers["head.bias"]
         half = fast_bfloat16() if half is None else half
         bert = partial(Bert, {**layers, **embeddings}, head=head, threads=threads)
-        exact = bert()
-        network = bert(half=True) if half else exact
+        network = bert(half=half)
     except Exception as error:
         raise ModelError(
             f"the reader cannot be loaded from {weights} ({error});"
             " install article-bot again, or set READER to none"
         ) from error
-    return Model(network, packaged_tokenizer(), exact=exact if half else None)
+    return Model(network, packaged_tokenizer(), exact=cache(bert) if half else None)
 
 
 def _named(name: str, threads: int) -> Model:

@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import discord
@@ -104,6 +104,7 @@ class StandInEngine:
     reindexed: list[Scope] = field(default_factory=list)
     refreshed: list[Article | None] = field(default_factory=list)
     added: list[tuple[Scope, str | bytes, str | None]] = field(default_factory=list)
+    looked: list[timedelta] = field(default_factory=list)
     pruned: list[datetime] = field(default_factory=list)
     changed: Changes = field(default_factory=Changes)
     removed: list[Article] = field(default_factory=list)
@@ -168,10 +169,16 @@ class StandInEngine:
         self.removed.append(found)
         return found
 
-    def restore(self, scope: Scope, article_id: int) -> Article:
+    def undelete(self, scope: Scope, article_id: int) -> Article:
         (found,) = [article for article in self.removed if article.id == article_id]
         self.owned[scope].append(found)
         return found
+
+    def refresh_due(self, every: timedelta, now: datetime) -> int:
+        self.looked.append(every)
+        if self.failure is not None:
+            raise self.failure
+        return 1
 
     def prune(self, now: datetime) -> int:
         self.pruned.append(now)

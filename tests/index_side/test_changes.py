@@ -67,7 +67,7 @@ def test_a_removal_is_for_good_after_a_day(open_engine) -> None:
     assert engine.prune(now) == 0
     assert engine.prune(now + UNDO + timedelta(minutes=1)) == 1
     with pytest.raises(ArticleNotFound):
-        engine.restore(LOCAL, article.id)
+        engine.undelete(LOCAL, article.id)
     assert engine.versions(LOCAL, article.id) == []
     assert engine.verify(LOCAL).problems == ()
     again = engine.add(LOCAL, b"The king has a ship.", title="A tale")

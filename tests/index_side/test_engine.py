@@ -461,3 +461,22 @@ def test_yes_or_no_is_answered_by_the_sentence_that_decides(engine: Engine) -> N
     engine.add(LOCAL, b"The king has gold. The queen has a ship.")
     answer = engine.ask(LOCAL, "Does the queen have a ship?", threshold=0)
     assert (answer.kind, answer.text) == (Kind.SENTENCES, "The queen has a ship.")
+
+
+def test_what_is_kept_from_the_generation_before_is_as_if_built_anew(
+    open_engine: Callable[..., Engine],
+) -> None:
+    engine = open_engine()
+    engine.add(LOCAL, TEXT, title="A tale")
+    second = engine.add(LOCAL, b"# Gold\n\nThe queen has gold. The ship is the king's.", title="B")
+    engine.add(LOCAL, TEXT + b"\n\nThe island has a storm.", title="A tale")
+    engine.remove(LOCAL, second.id)
+    engine.add(LOCAL, b"The queen has a ship.", title="C")
+    kept = engine._library.generation(LOCAL)
+    fresh = open_engine()
+    fresh.rebuild(LOCAL)
+    anew = fresh._library.generation(LOCAL)
+    assert kept is not None
+    assert anew is not None
+    assert kept.name != anew.name
+    assert kept.manifest.files == anew.manifest.files

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from index import ArticleNotFound, Check, Engine, IndexSettings, Scope, SourceError
+from index import Article, ArticleNotFound, Check, Engine, IndexSettings, Scope, SourceError
 from index.intake import Intake
 from index.refreshing import due
 from tests.conftest import WordEmbedder
@@ -205,18 +205,38 @@ def test_a_removal_can_be_taken_back(web_engine) -> None:
     article = engine.add(LOCAL, b"The king has a ship.", title="A tale")
     engine.remove(LOCAL, article.id)
     assert engine.articles(LOCAL) == []
-    assert engine.restore(LOCAL, article.id) == article
+    assert engine.undelete(LOCAL, article.id) == article
     assert engine.ask(LOCAL, "Who has a ship?").text == "The king has a ship."
     with pytest.raises(ArticleNotFound, match="cannot be brought back"):
-        engine.restore(LOCAL, article.id)
+        engine.undelete(LOCAL, article.id)
+
+
+def test_pages_are_read_again_when_they_are_due(server, web_engine) -> None:
+    engine = web_engine()
+    server.answers["/tale"] = (200, {**HTML, "ETag": '"1"'}, page())
+    article = engine.add(LOCAL, "http://news.example/tale")
+    engine.add(LOCAL, b"The queen has gold.", title="An upload")
+    every, now = timedelta(hours=24), datetime.now(UTC)
+    before = len(server.requests)
+    assert engine.refresh_due(every, now + timedelta(hours=23)) == 0
+    assert len(server.requests) == before
+    server.answers["/tale"] = (200, HTML, page("The king has a storm."))
+    assert engine.refresh_due(every, now + timedelta(hours=27)) == 1
+    assert engine.ask(LOCAL, "What has the king?").text == "The king has a storm."
+    assert engine.articles(LOCAL)[0].version == article.version + 1
+    generation = engine.verify(LOCAL).generation
+    assert engine.refresh_due(every, now + timedelta(hours=54)) == 1
+    assert engine.verify(LOCAL).generation == generation  # nothing changed, nothing was built
 
 
 def test_a_source_is_due_sooner_and_then_less_often_while_it_fails() -> None:
     now, day = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
-    article: Any = None
+    article = Article(LOCAL, 1, 1, "A", "http://a.example/", "text/html", "0", 1, now)
     waits = [
-        due(article, Check(now, failures=count, failing_since=now), day) - now
+        (due(article, Check(now, failures=count, failing_since=now), day) - now)
+        / timedelta(minutes=1)
         for count in (0, 1, 2, 3, 30)
     ]
-    minutes = [wait.total_seconds() / 60 for wait in waits]
-    assert minutes == [1440, 10, 20, 40, 1440]
+    jitter = waits[0] / 1440
+    assert 1 <= jitter <= 1.1
+    assert [wait / jitter for wait in waits] == pytest.approx([1440, 10, 20, 40, 1440])

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.errors import Overloaded, ShuttingDown, TookTooLong
 from bot.policy import Cooldown
-from index import Answer, ArticleNotFound, Kind, LibraryBusy, ReindexReport, Scope, StorageError
+from index import (
+    Added,
+    Answer,
+    Article,
+    ArticleNotFound,
+    Changes,
+    Check,
+    Kind,
+    LibraryBusy,
+    ReindexReport,
+    Scope,
+    StorageError,
+    Version,
+)
 from tests.discord_side.stand_in import runs_outside
 
 from .stage import (
@@ -384,3 +398,87 @@ async def progress_waiting(stage: Stage) -> Any:
 @scene
 async def already_running(stage: Stage) -> Any:
     return await stage.reindexes()
+
+
+NOW = datetime.now(UTC)
+
+
+def shelved(number: int, title: str, source: str) -> Article:
+    return Article(
+        Scope.guild(1), number, 2, title, source, "text/html", "0", 4200, NOW - timedelta(days=number),
+        author="Ann Keeper", published="2026-03-01",
+    )  # fmt: skip
+
+
+SHELF = (
+    shelved(1, "Harbour regulations", "https://harbour.example/regulations"),
+    shelved(2, "Fees from 2026 on", "upload:fees.pdf"),
+    shelved(3, LONG_TITLE, "https://aldra.example/archive/1862/regulations?page=4"),
+    shelved(4, HOSTILE_TITLE, "https://evil.example/"),
+    *(shelved(n, f"Minutes of meeting {n}", f"https://aldra.example/{n}") for n in range(5, 23)),
+)
+CHECKS = {
+    1: Check(NOW - timedelta(hours=3)),
+    3: Check(
+        NOW - timedelta(minutes=5), failing_since=NOW - timedelta(days=2), failures=4,
+        reason="There is no page at https://aldra.example/archive/1862/regulations (404).",
+    ),
+    **{n: Check(NOW - timedelta(days=1)) for n in range(4, 23)},
+}  # fmt: skip
+
+
+@scene
+async def library_list(stage: Stage) -> Any:
+    return await stage.manages("library list", shelf=SHELF, stood_in={"checks": lambda _: CHECKS})
+
+
+@scene
+async def library_list_short(stage: Stage) -> Any:
+    shelf, checks = SHELF[:4], {"checks": lambda _: CHECKS}
+    return await stage.manages("library list", shelf=shelf, stood_in=checks)
+
+
+@scene
+async def library_empty(stage: Stage) -> Any:
+    return await stage.manages("library list", is_shared_alone=True)
+
+
+@scene
+async def library_info(stage: Stage) -> Any:
+    checks = {"checks": lambda _: CHECKS}
+    given = {"article": LONG_TITLE}
+    return await stage.manages("library info", given=given, shelf=SHELF, stood_in=checks)
+
+
+@scene
+async def library_added(stage: Stage) -> Any:
+    added = Added(SHELF[:3], (("https://aldra.example/9", "There is no page there (404)."),))
+    given = {"url": "https://aldra.example/feed.xml"}
+    adding = {"add_page": lambda *_, **__: added}
+    return await stage.manages("library add", given=given, shelf=SHELF, stood_in=adding)
+
+
+@scene
+async def library_refused(stage: Stage) -> Any:
+    return await stage.manages("library add", given={"url": "http://169.254.169.254/latest/"})
+
+
+@scene
+async def library_removed(stage: Stage) -> Any:
+    given = {"article": "Harbour regulations"}
+    removing = {"remove": lambda *_: SHELF[0]}
+    return await stage.manages("library remove", given=given, shelf=SHELF, stood_in=removing)
+
+
+@scene
+async def what_changed(stage: Stage) -> Any:
+    found = Changes(
+        added=("Dogs are welcome on the outer pier.",),
+        removed=("The harbour closes at dusk.",),
+        changed=(("The fee is forty crowns a night.", "The fee is fifty crowns a night."),),
+        older=Version(1, "Harbour regulations", NOW - timedelta(days=90)),
+        newer=Version(2, "Harbour regulations", NOW),
+    )
+    given = {"article": "Harbour regulations"}
+    changing = {"changes": lambda *_: found}
+    return await stage.manages("whatchanged", given=given, shelf=SHELF, stood_in=changing)

@@ -58,6 +58,8 @@ class StagedEngine:
     change: Callable[[Answer], Answer] | None = None
     change_report: Callable[[ReindexReport], ReindexReport] | None = None
     is_shared_alone: bool = False
+    shelf: tuple[Article, ...] = ()
+    stood_in: dict[str, Callable[..., Any]] = field(default_factory=dict)
     gate: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -76,7 +78,12 @@ class StagedEngine:
     def paragraph(self, quote: Quote) -> Passage:
         return self.real.paragraph(quote)
 
+    def __getattr__(self, name: str) -> Any:
+        return self.stood_in.get(name) or getattr(self.real, name)
+
     def articles(self, scope: Scope) -> list[Article]:
+        if self.shelf and scope != Scope.shared():
+            return list(self.shelf)
         return [] if self.is_shared_alone else self.real.articles(scope)
 
     def reindex(self, scope: Scope, *, progress: Progress) -> ReindexReport:
@@ -113,6 +120,11 @@ class Stage(World):
 
     async def reindexes(self, **staged: Any) -> simcord.InteractionResult:
         return await self._with(staged, self.manager.slash(self.channel, "reindex"))
+
+    async def manages(self, command: str, *, given: Any = None, **staged: Any) -> Any:
+        """A command of `/library` by a manager, with the options ``given``."""
+        action = self.manager.slash(self.channel, command, **(given or {}))
+        return await self._with(staged, action)
 
     async def _with(self, staged: dict[str, Any], action: Any) -> Any:
         before = {name: getattr(self.engine, name) for name in staged}

@@ -275,9 +275,23 @@ class TestLibrary:
     def test_a_removed_article_can_be_restored(self, run, tmp_path):
         run("add", a_file(tmp_path, "orchard.txt", ORCHARD))
         run("remove", 1)
-        assert run("restore", 1).out.startswith("Restored 1: orchard")
+        assert run("undelete", 1).out.startswith("Brought back 1: orchard")
         assert "orchard" in run("list").out
-        assert run("restore", 1).code == 3
+        assert run("undelete", 1).code == 3
+
+    def test_a_backup_is_restored_and_what_was_there_is_kept(self, run, tmp_path):
+        run("add", a_file(tmp_path, "orchard.txt", ORCHARD))
+        asked = ("ask", "--json", "--threshold", 0, "Who ate an apple?")
+        before = run(*asked).json[0]
+        assert "Backed up to" in run("backup", tmp_path / "copy.sqlite").out
+        run("remove", 1)
+        restored = run("restore", tmp_path / "copy.sqlite")
+        assert "before-restore-" in restored.err
+        assert {**run(*asked).json[0], "elapsed_ms": 0} == {**before, "elapsed_ms": 0}
+        a_file(tmp_path, "junk.sqlite", "no backup at all")
+        assert run("restore", tmp_path / "junk.sqlite").code == Exit.OPERATOR
+        assert run("restore", tmp_path / "nothing.sqlite").code == Exit.BAD_INPUT
+        assert "orchard" in run("list").out
 
     def test_a_folder_is_added_and_what_cannot_be_read_is_named(self, run, tmp_path):
         folder = tmp_path / "articles"
@@ -347,7 +361,9 @@ class TestLibrary:
         ran = run("verify")
         assert (ran.code, ran.out) == (Exit.OPERATOR, "")
         assert ran.err.startswith("Error: ")
-        assert "article-bot reindex" in ran.err
+        assert "article-bot rebuild" in ran.err
+        assert run("rebuild").code == 0
+        assert run("verify").code == 0
 
     @pytest.mark.parametrize(
         "arguments",

@@ -225,6 +225,8 @@ class TestContract:
                     "article": "Engines",
                     "start": START,
                     "end": START + len(SENTENCE),
+                    "section": None,
+                    "page": None,
                 }
             ],
             "passages": [
