@@ -64,6 +64,23 @@ def check_backup(file: Path) -> None:
         raise CatalogueError(f"{file} is no backup of article-bot ({error})") from error
 
 
+def fold_in_log(file: Path) -> None:
+    """Write a database's log into it, so that the file alone is all of it.
+
+    Raises LibraryBusy while another process has it open.
+    """
+    try:
+        with closing(sqlite3.connect(file, timeout=1, isolation_level=None)) as connection:
+            # Leaving this mode needs the database to oneself, and removes the log.
+            (mode,) = connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+    except sqlite3.Error as error:
+        if "locked" in str(error):
+            raise LibraryBusy(f"{file} is in use; stop the bot, and try again") from error
+        return  # damaged: then it is kept aside as it is
+    if mode != "delete":
+        raise LibraryBusy(f"{file} is in use; stop the bot, and try again")
+
+
 @contextmanager
 def mapped(path: object) -> Iterator[None]:
     """Turn the database's and the file system's errors into the engine's."""

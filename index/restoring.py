@@ -8,10 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.database import check_backup, mapped
+from index.database import check_backup, fold_in_log, mapped
 from index.errors import LibraryBusy, SourceError
-
-_KEPT = ("catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm", "index")
 
 
 def restore(data_dir: Path, backup: Path) -> Path | None:
@@ -28,15 +26,16 @@ def restore(data_dir: Path, backup: Path) -> Path | None:
     if not backup.is_file():
         raise SourceError(f"There is no file {str(backup)!r}. Give the path of a backup.")
     check_backup(backup)
+    catalogue = data_dir / "catalogue.sqlite"
     with mapped(data_dir):
         data_dir.mkdir(parents=True, exist_ok=True)
-        # Copied before anything is moved: a full disk then leaves all as it was.
         copied = data_dir / "restoring.sqlite"
         try:
             with FileLock(data_dir / "restoring.lock", timeout=0):
                 shutil.copyfile(backup, copied)
-                aside = _move_aside(data_dir)
-                copied.replace(data_dir / _KEPT[0])
+                aside = _kept_aside(data_dir, catalogue)
+                # The one step by which it is restored; before it all is as it was.
+                copied.replace(catalogue)
         except Timeout as error:
             raise LibraryBusy(f"another process is restoring {data_dir}") from error
         finally:
@@ -44,12 +43,14 @@ def restore(data_dir: Path, backup: Path) -> Path | None:
     return aside
 
 
-def _move_aside(data_dir: Path) -> Path | None:
-    present = [data_dir / name for name in _KEPT if (data_dir / name).exists()]
-    if not present:
+def _kept_aside(data_dir: Path, catalogue: Path) -> Path | None:
+    """A folder with a copy of the catalogue, and the index, which is built again when needed."""
+    if not catalogue.exists():
         return None
+    fold_in_log(catalogue)
     aside = data_dir / f"before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     aside.mkdir()
-    for path in present:
-        path.rename(aside / path.name)
+    shutil.copyfile(catalogue, aside / catalogue.name)
+    if (data_dir / "index").exists():
+        (data_dir / "index").rename(aside / "index")
     return aside

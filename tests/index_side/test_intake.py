@@ -240,3 +240,28 @@ def test_a_source_is_due_sooner_and_then_less_often_while_it_fails() -> None:
     jitter = waits[0] / 1440
     assert 1 <= jitter <= 1.1
     assert [wait / jitter for wait in waits] == pytest.approx([1440, 10, 20, 40, 1440])
+
+
+def test_two_servers_with_the_same_address_and_other_articles_never_mix(server, web_engine) -> None:
+    engine = web_engine()
+    one, two = Scope.guild(1), Scope.guild(2)
+    server.answers["/rules"] = (200, HTML, page("The king has a ship.", "Rules of one"))
+    engine.add(one, "http://news.example/rules")
+    server.answers["/rules"] = (200, HTML, page("The queen has gold.", "Rules of two"))
+    engine.add(two, "http://news.example/rules")
+    for scope, own in ((one, "The king has a ship."), (two, "The queen has gold.")):
+        for question in ("Who has a ship?", "Who has gold?", "the king queen ship gold"):
+            answer = engine.ask(scope, question)
+            assert {quote.text for quote in answer.quotes} == {own}
+            assert {hit.passage.scope for hit in answer.passages} == {scope}
+            assert {hit.passage.text for hit in answer.passages} == {own}
+
+
+def test_nothing_answers_from_a_removed_article_from_the_next_question_on(web_engine) -> None:
+    engine = web_engine()
+    kept = engine.add(LOCAL, b"The queen has gold.", title="Kept")
+    gone = engine.add(LOCAL, b"The king has a ship.", title="Gone")
+    engine.remove(LOCAL, gone.id)
+    answer = engine.ask(LOCAL, "Who has a ship?")
+    assert {hit.passage.article_id for hit in answer.passages} == {kept.id}
+    assert {quote.article_id for quote in answer.quotes} == {kept.id}

@@ -7,7 +7,9 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import simcord
 
@@ -78,13 +80,15 @@ async def shots(
     stage: Stage, page: Page, scenes: Sequence[Scene], variants: Sequence[Variant] = VARIANTS
 ) -> AsyncIterator[Shot]:
     """Play the scenes in their order; of each a picture in every variant."""
-    for begin in range(0, len(scenes), SCENES_A_PAGE):
-        sent = [await _sent(stage, scene) for scene in scenes[begin : begin + SCENES_A_PAGE]]
-        async with shown(stage, page):
-            for variant in variants:
-                await dress(page, variant)
-                for one in sent:
-                    yield await _shot(page, one, variant)
+    for to_manager, group in groupby(scenes, key=lambda scene: scene.to_manager):
+        alike = list(group)
+        for begin in range(0, len(alike), SCENES_A_PAGE):
+            sent = [await _sent(stage, scene) for scene in alike[begin : begin + SCENES_A_PAGE]]
+            async with shown(stage, page, stage.manager if to_manager else stage.ann):
+                for variant in variants:
+                    await dress(page, variant)
+                    for one in sent:
+                        yield await _shot(page, one, variant)
 
 
 async def portrait(stage: Stage, page: Page) -> bytes:
@@ -105,9 +109,10 @@ async def _sent(stage: Stage, scene: Scene) -> Sent:
 
 
 @contextlib.asynccontextmanager
-async def shown(stage: Stage, page: Page) -> AsyncIterator[None]:
-    """The channel as its member sees it, in the browser's page."""
-    viewed = stage.env.preview(stage.channel, viewers=[stage.ann], layout="channel", height=TALL)
+async def shown(stage: Stage, page: Page, viewer: Any = None) -> AsyncIterator[None]:
+    """The channel as a member sees it, in the browser's page."""
+    seeing = [viewer or stage.ann]
+    viewed = stage.env.preview(stage.channel, viewers=seeing, layout="channel", height=TALL)
     async with viewed as preview:
         await page.resize(800, TALL, scale=1)
         await page.goto("about:blank", "true")

@@ -42,10 +42,14 @@ CRACKDOWN = "How much value did the crackdown wipe off China's biggest tech comp
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """``play`` returns what was sent: a message or the result of a command."""
+    """``play`` returns what was sent: a message or the result of a command.
+
+    ``to_manager``: what only a manager who gave the command sees.
+    """
 
     name: str
     play: Callable[[Stage], Awaitable[Any]]
+    to_manager: bool = False
 
 
 SCENES: list[Scene] = []
@@ -53,6 +57,11 @@ SCENES: list[Scene] = []
 
 def scene(play: Callable[[Stage], Awaitable[Any]]) -> Callable[[Stage], Awaitable[Any]]:
     SCENES.append(Scene(play.__name__.replace("_", "-"), play))
+    return play
+
+
+def managed(play: Callable[[Stage], Awaitable[Any]]) -> Callable[[Stage], Awaitable[Any]]:
+    SCENES.append(Scene(play.__name__.replace("_", "-"), play, to_manager=True))
     return play
 
 
@@ -381,25 +390,6 @@ async def report_with_failures(stage: Stage) -> Any:
     return await stage.reindexes(change_report=failing)
 
 
-@scene
-async def progress_embedding(stage: Stage) -> Any:
-    runs_outside(stage.env, stage.bot.chores)
-    stage.engine.gate.clear()
-    result = await stage.reindexes()
-    await stage.env.advance_time(60)
-    return result
-
-
-@scene
-async def progress_waiting(stage: Stage) -> Any:
-    return await stage.reindexes(is_shared_alone=True)
-
-
-@scene
-async def already_running(stage: Stage) -> Any:
-    return await stage.reindexes()
-
-
 NOW = datetime.now(UTC)
 
 
@@ -427,30 +417,30 @@ CHECKS = {
 }  # fmt: skip
 
 
-@scene
+@managed
 async def library_list(stage: Stage) -> Any:
     return await stage.manages("library list", shelf=SHELF, stood_in={"checks": lambda _: CHECKS})
 
 
-@scene
+@managed
 async def library_list_short(stage: Stage) -> Any:
     shelf, checks = SHELF[:4], {"checks": lambda _: CHECKS}
     return await stage.manages("library list", shelf=shelf, stood_in=checks)
 
 
-@scene
+@managed
 async def library_empty(stage: Stage) -> Any:
     return await stage.manages("library list", is_shared_alone=True)
 
 
-@scene
+@managed
 async def library_info(stage: Stage) -> Any:
     checks = {"checks": lambda _: CHECKS}
     given = {"article": LONG_TITLE}
     return await stage.manages("library info", given=given, shelf=SHELF, stood_in=checks)
 
 
-@scene
+@managed
 async def library_added(stage: Stage) -> Any:
     added = Added(SHELF[:3], (("https://aldra.example/9", "There is no page there (404)."),))
     given = {"url": "https://aldra.example/feed.xml"}
@@ -458,19 +448,19 @@ async def library_added(stage: Stage) -> Any:
     return await stage.manages("library add", given=given, shelf=SHELF, stood_in=adding)
 
 
-@scene
+@managed
 async def library_refused(stage: Stage) -> Any:
     return await stage.manages("library add", given={"url": "http://169.254.169.254/latest/"})
 
 
-@scene
+@managed
 async def library_removed(stage: Stage) -> Any:
     given = {"article": "Harbour regulations"}
     removing = {"remove": lambda *_: SHELF[0]}
     return await stage.manages("library remove", given=given, shelf=SHELF, stood_in=removing)
 
 
-@scene
+@managed
 async def what_changed(stage: Stage) -> Any:
     found = Changes(
         added=("Dogs are welcome on the outer pier.",),
@@ -482,3 +472,22 @@ async def what_changed(stage: Stage) -> Any:
     given = {"article": "Harbour regulations"}
     changing = {"changes": lambda *_: found}
     return await stage.manages("whatchanged", given=given, shelf=SHELF, stood_in=changing)
+
+
+@scene
+async def progress_embedding(stage: Stage) -> Any:
+    runs_outside(stage.env, stage.bot.chores)
+    stage.engine.gate.clear()
+    result = await stage.reindexes()
+    await stage.env.advance_time(60)
+    return result
+
+
+@scene
+async def progress_waiting(stage: Stage) -> Any:
+    return await stage.reindexes(is_shared_alone=True)
+
+
+@scene
+async def already_running(stage: Stage) -> Any:
+    return await stage.reindexes()
