@@ -88,7 +88,8 @@ class Catalogue:
                 same = self._hash(connection, scope, article_id, version) == digest
                 if same and known.removed_at is None:
                     return self._get(connection, scope, article_id)
-                version += not same
+                if not same:  # above all that are stored: it may have been rolled back
+                    version = self._newest(connection, scope, article_id) + 1
                 connection.execute(
                     sa.update(articles)
                     .where(articles.c.scope == scope.key, articles.c.id == article_id)
@@ -130,6 +131,35 @@ class Catalogue:
             )
             self._touch(connection, scope)
         return article
+
+    def roll_back(self, scope: Scope, to: Mapping[int, int]) -> None:
+        """Make the articles of ``to`` (number: version) the live ones, and no others.
+
+        Raises:
+            ArticleNotFound: one of these versions is no longer stored; nothing was changed.
+        """
+        now = datetime.now(UTC)
+        with self.writing() as connection:
+            for article_id, version in to.items():
+                if not self._hash(connection, scope, article_id, version):
+                    raise ArticleNotFound(
+                        f"version {version} of article {article_id} is no longer stored"
+                    )
+                connection.execute(
+                    sa.update(articles)
+                    .where(articles.c.scope == scope.key, articles.c.id == article_id)
+                    .values(version=version, removed_at=None)
+                )
+            connection.execute(
+                sa.update(articles)
+                .where(
+                    articles.c.scope == scope.key,
+                    articles.c.id.not_in(list(to)),
+                    articles.c.removed_at.is_(None),
+                )
+                .values(removed_at=now)
+            )
+            self._touch(connection, scope)
 
     def undelete(self, scope: Scope, article_id: int) -> Article:
         """Take a removal back; ArticleNotFound when there is nothing to take back."""
@@ -338,16 +368,25 @@ class Catalogue:
         return article_id
 
     @staticmethod
-    def _hash(connection: sa.Connection, scope: Scope, article_id: int, version: int) -> str:
-        return str(
-            connection.scalar(
-                sa.select(versions.c.content_hash).where(
-                    versions.c.scope == scope.key,
-                    versions.c.article_id == article_id,
-                    versions.c.version == version,
-                )
+    def _hash(connection: sa.Connection, scope: Scope, article_id: int, version: int) -> str | None:
+        found: str | None = connection.scalar(
+            sa.select(versions.c.content_hash).where(
+                versions.c.scope == scope.key,
+                versions.c.article_id == article_id,
+                versions.c.version == version,
             )
         )
+        return found
+
+    @staticmethod
+    def _newest(connection: sa.Connection, scope: Scope, article_id: int) -> int:
+        """The highest version that is stored."""
+        found = connection.scalar(
+            sa.select(sa.func.max(versions.c.version)).where(
+                versions.c.scope == scope.key, versions.c.article_id == article_id
+            )
+        )
+        return int(found or 0)
 
     @staticmethod
     def _get(connection: sa.Connection, scope: Scope, article_id: int) -> Article:

@@ -58,6 +58,7 @@ from index.types import (
     Kind,
     Passage,
     Progress,
+    Published,
     Quote,
     ReindexReport,
     Scope,
@@ -404,6 +405,23 @@ class Engine:
             LibraryBusy: this scope is being changed already.
         """
         return self._library.reindex(scope, lambda _: [], progress or silent)
+
+    def generations(self, scope: Scope) -> list[Published]:
+        """The index's generations that are kept: the live one, then the newest first."""
+        return self._library.kept(scope)
+
+    def roll_back(self, scope: Scope, name: str) -> list[Article]:
+        """Make the articles of ``scope`` what they were in the generation ``name``.
+
+        Changed articles get their old text back, removed ones return and added ones are
+        removed, until their sources are read again. The articles as they are then.
+
+        Raises:
+            ArticleNotFound: that generation, or a text that it held, is no longer kept.
+            LibraryBusy: this scope is being changed.
+        """
+        self._library.roll_back(scope, name)
+        return self.articles(scope)
 
     def back_up(self, file: Path) -> None:
         """Copy all that is kept, of every scope, to one file, while the library is in use.

@@ -17,6 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -25,7 +26,7 @@ import numpy.typing as npt
 
 from index.errors import GenerationError
 from index.lexical import LexicalIndex
-from index.types import Scope
+from index.types import Published, Scope
 from index.vectors import VectorIndex
 
 FORMAT = 2
@@ -264,6 +265,23 @@ class GenerationStore:
         if not _is_name(name):
             raise GenerationError(f"CURRENT of {scope} names no generation: {name[:40]!r}")
         return name
+
+    def kept(self, scope: Scope) -> list[Published]:
+        """The generations on disk whose manifests can be read, newest first."""
+        home, current, found = self.folder(scope), self.current(scope), []
+        for path in home.iterdir() if home.is_dir() else ():
+            if not _is_name(path.name):
+                continue
+            try:
+                manifest = Manifest.read(path)
+                at = datetime.fromtimestamp((path / "manifest.json").stat().st_mtime, UTC)
+            except (GenerationError, OSError):
+                continue
+            articles = tuple((a.id, a.version, a.title) for a in manifest.articles)
+            found.append(
+                (manifest.revision, Published(path.name, at, path.name == current, articles))
+            )
+        return [one for _, one in sorted(found, key=lambda pair: (pair[1].live, pair[0]))[::-1]]
 
     def load(self, scope: Scope, name: str, model: str) -> Generation:
         """Read a generation whole, every file checked against the manifest.

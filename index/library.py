@@ -20,7 +20,15 @@ from index.database import mapped
 from index.embedding import Embedder
 from index.errors import ArticleNotFound, EngineError, GenerationError, LibraryBusy
 from index.generation import Generation, GenerationStore, IndexedArticle, Searched
-from index.types import Article, Document, Progress, ReindexReport, Scope, VerifyReport
+from index.types import (
+    Article,
+    Document,
+    Progress,
+    Published,
+    ReindexReport,
+    Scope,
+    VerifyReport,
+)
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +83,19 @@ class Library:
             failed = refresh(progress)
             built = self._build(scope, progress)
         return _report(scope, before, built, failed, time.perf_counter() - started)
+
+    def kept(self, scope: Scope) -> list[Published]:
+        """The generations that are still kept, the live one first, then newest first."""
+        return self._store.kept(scope)
+
+    def roll_back(self, scope: Scope, name: str) -> Built:
+        """Make the articles what they were in a kept generation; LibraryBusy when changing."""
+        with self._writing(scope, wait_s=0):
+            chosen = next((one for one in self.kept(scope) if one.name == name), None)
+            if chosen is None:
+                raise ArticleNotFound(f"{scope} keeps no generation {name!r} any more")
+            self._catalogue.roll_back(scope, {a: version for a, version, _ in chosen.articles})
+            return self._build(scope, silent)
 
     def refresh(self, scope: Scope, refresh: Refresh) -> None:
         """Refresh the catalogue, and build only where that changed something."""

@@ -314,6 +314,17 @@ class ReindexReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """A generation that is still kept: what it holds, and whether it answers now."""
+
+    name: str
+    at: datetime
+    live: bool
+    articles: tuple[tuple[int, int, str], ...]
+    """The id, the version and the title of each."""
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyReport:
     """What a check of one scope found; ``problems`` is empty when all is well."""
 

@@ -16,6 +16,7 @@ from bot.commands.library import (
     reindex,
     remove,
     restore,
+    rollback,
     undelete,
     verify,
 )
@@ -69,6 +70,7 @@ for command in (
     changes,
     verify,
     rebuild,
+    rollback,
     backup,
     restore,
     evaluate,

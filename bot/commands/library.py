@@ -142,6 +142,27 @@ def rebuild(session: Session, scope: Scope) -> None:
 
 
 @click.command()
+@click.argument("generation", required=False)
+@scope_option
+@click.pass_obj
+def rollback(session: Session, generation: str | None, scope: Scope) -> None:
+    """Make the articles what they were in an earlier GENERATION; without one, list those kept.
+
+    It holds until their sources are read again.
+    """
+    with session.library() as engine:
+        if generation is None:
+            table = Table("Generation", "Published", "Articles", "", box=None, pad_edge=False)
+            for one in engine.generations(scope):
+                live = "live" if one.live else ""
+                table.add_row(one.name, f"{one.at:%Y-%m-%d %H:%M}", str(len(one.articles)), live)
+            session.screen.show(table)
+            return
+        articles = engine.roll_back(scope, generation)
+    session.screen.show(Text(f"{scope} has {_counted(len(articles), 'article')} as of then."))
+
+
+@click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def backup(session: Session, file: Path) -> None:

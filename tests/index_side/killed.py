@@ -47,6 +47,11 @@ def prepare(folder: Path) -> None:
     (folder / "first.txt").write_text(CHANGED)
 
 
+def _restore(engine: Engine, folder: Path) -> None:
+    engine.close()
+    restore(folder / "data", folder / "copy.sqlite")
+
+
 VERBS: dict[str, Callable[[Engine, Path], Any]] = {
     "add": lambda engine, _: engine.add(LOCAL, NEW.encode(), title="new"),
     "add again": lambda engine, folder: engine.add(LOCAL, folder / "first.txt"),
@@ -56,13 +61,9 @@ VERBS: dict[str, Callable[[Engine, Path], Any]] = {
     "rebuild": lambda engine, _: engine.rebuild(LOCAL),
     "prune": lambda engine, _: engine.prune(datetime.now(UTC) + timedelta(days=2)),
     "back up": lambda engine, folder: engine.back_up(folder / "copy.sqlite"),
-    "restore": lambda engine, folder: _restore(engine, folder),
+    "restore": _restore,
+    "roll back": lambda engine, _: engine.roll_back(LOCAL, engine.generations(LOCAL)[-1].name),
 }
-
-
-def _restore(engine: Engine, folder: Path) -> None:
-    engine.close()
-    restore(folder / "data", folder / "copy.sqlite")
 
 
 def main() -> None:

@@ -72,3 +72,37 @@ def test_a_removal_is_for_good_after_a_day(open_engine) -> None:
     assert engine.verify(LOCAL).problems == ()
     again = engine.add(LOCAL, b"The king has a ship.", title="A tale")
     assert again.id > article.id or again.version == 1
+
+
+def test_a_scope_is_rolled_back_to_a_kept_generation(open_engine) -> None:
+    engine: Engine = open_engine()
+    first = engine.add(LOCAL, b"The king has a ship.", title="A tale")
+    second = engine.add(LOCAL, b"The queen has gold.", title="B")
+    (now, *_) = engine.generations(LOCAL)
+    assert (now.live, [title for _, _, title in now.articles]) == (True, ["A tale", "B"])
+    engine.add(LOCAL, b"The king has a storm.", title="A tale")
+    engine.remove(LOCAL, second.id)
+    articles = engine.roll_back(LOCAL, now.name)
+    assert [(article.id, article.version) for article in articles] == [
+        (first.id, 1), (second.id, 1)
+    ]  # fmt: skip
+    assert engine.ask(LOCAL, "Who has a ship?", threshold=0).text == "The king has a ship."
+    assert engine.verify(LOCAL).problems == ()
+    newest = engine.add(LOCAL, b"The king has an island.", title="A tale")
+    assert newest.version == 3  # 2 is stored, and stays what it was
+    assert engine.changes(newest, since=2).changed == (
+        ("The king has a storm.", "The king has an island."),
+    )
+    with pytest.raises(ArticleNotFound, match="keeps no generation"):
+        engine.roll_back(LOCAL, "00000001-00000000")
+
+
+def test_a_generation_whose_texts_are_gone_is_not_rolled_back_to(open_engine) -> None:
+    engine: Engine = open_engine(kept_versions=1)
+    engine.add(LOCAL, b"The king has a ship.", title="A tale")
+    (then,) = engine.generations(LOCAL)
+    engine.add(LOCAL, b"The king has a storm.", title="A tale")
+    engine.prune(datetime.now(UTC))
+    with pytest.raises(ArticleNotFound, match="no longer stored"):
+        engine.roll_back(LOCAL, then.name)
+    assert engine.articles(LOCAL)[0].version == 2

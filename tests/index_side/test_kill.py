@@ -87,7 +87,9 @@ def test_a_kill_leaves_the_state_before_or_after_and_loses_nothing(
         if outcome == "done":
             break
         # The same again goes through, and ends as it would have without the kill.
-        if verb not in {"remove", "undelete"} or state == before:
+        # What a roll-back names may be pruned by then, and the rest cannot be done twice.
+        is_done = verb in {"remove", "undelete"} and state == after
+        if verb != "roll back" and not is_done:
             assert told(killer, folder, verb, 0) == "done"
             assert seen(folder) == after
         shutil.rmtree(folder)

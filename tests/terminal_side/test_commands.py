@@ -293,6 +293,17 @@ class TestLibrary:
         assert run("restore", tmp_path / "nothing.sqlite").code == Exit.BAD_INPUT
         assert "orchard" in run("list").out
 
+    def test_an_earlier_generation_is_rolled_back_to(self, run, tmp_path):
+        orchard = a_file(tmp_path, "orchard.txt", ORCHARD)
+        run("add", orchard)
+        a_file(tmp_path, "orchard.txt", "The queen cut it down.")
+        run("reindex")
+        _, live, then = run("rollback").lines
+        assert live.endswith("live")
+        assert run("rollback", then.split()[0]).out == "local has 1 article as of then.\n"
+        assert run("ask", "--json", "--threshold", 0, "Who ate an apple?").json[0]["answered"]
+        assert run("rollback", "nothing").code == Exit.BAD_INPUT
+
     def test_a_folder_is_added_and_what_cannot_be_read_is_named(self, run, tmp_path):
         folder = tmp_path / "articles"
         folder.mkdir()
