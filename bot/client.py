@@ -147,6 +147,8 @@ class ArticleBot(commands.AutoShardedBot):
         # A re-index takes its time on a thread of its own, so that asking goes on.
         self.chores = Offload(workers=1, queue_limit=16, deadline_s=None, name="chore")
         self.workshop = Workshop(self)
+        # Taking an article away must not wait until another server's pages are fetched.
+        self.removals = Offload(workers=1, queue_limit=64, deadline_s=None, name="removal")
         self.cooldown = Cooldown(options.user_cooldown_s)
         self.server_cooldown = Cooldown(options.user_cooldown_s / SERVER_SHARE, SERVER_BURST)
         self.conversations = Conversations()
@@ -230,6 +232,7 @@ class ArticleBot(commands.AutoShardedBot):
         await self.questions.close(0)
         await self.lookups.close(0)
         await self.chores.close(0)
+        await self.removals.close(0)
         await super().close()
 
 

@@ -79,6 +79,8 @@ class Catalogue:
                     articles.c.scope == scope.key, articles.c.source == document.source
                 )
             ).one_or_none()
+            if known is None and not revive:  # forgotten meanwhile
+                raise ArticleNotFound(f"{document.source} is not in {scope}")
             if known is None:
                 article_id, version = self._insert(connection, scope, document.source, now), 1
             else:
@@ -89,7 +91,8 @@ class Catalogue:
                 if same and known.removed_at is None:
                     return self._get(connection, scope, article_id)
                 if not same:  # above all that are stored: it may have been rolled back
-                    version = self._newest(connection, scope, article_id) + 1
+                    newest = self._newest(connection, scope, article_id)
+                    version = max(newest, known.version) + 1
                 connection.execute(
                     sa.update(articles)
                     .where(articles.c.scope == scope.key, articles.c.id == article_id)
@@ -164,20 +167,25 @@ class Catalogue:
     def undelete(self, scope: Scope, article_id: int) -> Article:
         """Take a removal back; ArticleNotFound when there is nothing to take back."""
         with self.writing() as connection:
-            restored = connection.execute(
-                sa.update(articles)
-                .where(
-                    articles.c.scope == scope.key,
-                    articles.c.id == article_id,
-                    articles.c.removed_at.is_not(None),
-                )
-                .values(removed_at=None)
-            )
-            if not restored.rowcount:
+            row = None
+            if 0 < article_id < 2**63:  # what an integer of SQLite's can hold
+                row = connection.execute(
+                    sa.select(articles.c.version).where(
+                        articles.c.scope == scope.key,
+                        articles.c.id == article_id,
+                        articles.c.removed_at.is_not(None),
+                    )
+                ).one_or_none()
+            if row is None or not self._hash(connection, scope, article_id, row.version):
                 raise ArticleNotFound(
                     f"article {article_id} of {scope} cannot be brought back: it was never"
                     " there, is not removed, or was removed too long ago"
                 )
+            connection.execute(
+                sa.update(articles)
+                .where(articles.c.scope == scope.key, articles.c.id == article_id)
+                .values(removed_at=None)
+            )
             self._touch(connection, scope)
             return self._get(connection, scope, article_id)
 
@@ -198,19 +206,19 @@ class Catalogue:
         """Delete articles removed before then, and of each article all but its ``keep``
         newest versions; how many articles were deleted.
         """
+        has_text = sa.exists().where(
+            versions.c.scope == articles.c.scope, versions.c.article_id == articles.c.id
+        )
         gone = sa.select(articles.c.scope, articles.c.id).where(
-            articles.c.removed_at <= removed_before
+            articles.c.removed_at <= removed_before, has_text
         )
         with self.writing() as connection:
             pairs = [(row.scope, row.id) for row in connection.execute(gone)]
             for scope, number in pairs:
-                for table, column in (
-                    (checks, checks.c.article_id),
-                    (versions, versions.c.article_id),
-                    (articles, articles.c.id),
-                ):
+                # Its row stays, so that neither its number nor a version is given out again.
+                for table in (checks, versions):
                     connection.execute(
-                        sa.delete(table).where(table.c.scope == scope, column == number)
+                        sa.delete(table).where(table.c.scope == scope, table.c.article_id == number)
                     )
             newest = (
                 sa.select(articles.c.version)
@@ -257,7 +265,11 @@ class Catalogue:
                 .where(*(checks.c[name] == value for name, value in key.items()))
                 .values(**values)
             )
-            if not updated.rowcount:
+            known = sa.select(articles.c.id).where(
+                articles.c.scope == article.scope.key, articles.c.id == article.id
+            )
+            # One that was forgotten meanwhile has nothing to be kept about.
+            if not updated.rowcount and connection.scalar(known) is not None:
                 connection.execute(sa.insert(checks).values(**key, **values))
 
     def articles(self, scope: Scope) -> list[Article]:

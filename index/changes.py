@@ -7,11 +7,15 @@ added one at the same place that share most of their words are one that was chan
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from index.types import Changes
 
+_MOST_PAIRS = 2_500
+_MOST_COMPARED = 4_000
+"""Sentences of both versions; beyond it, ones that occur often are not matched."""
 _ALIKE = 0.5
 """The share of words that makes one sentence a changed form of another."""
 
@@ -22,10 +26,15 @@ def changes(before: Sequence[str], after: Sequence[str]) -> Changes:
     added: list[str] = []
     removed: list[str] = []
     changed: list[tuple[str, str]] = []
-    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    hasty = len(old) + len(new) > _MOST_COMPARED
+    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=hasty).get_opcodes():
         if kind == "equal":
             continue
         gone, come = old[a:b], new[c:d]
+        if len(gone) * len(come) > _MOST_PAIRS:  # rewritten: there are no twins to look for
+            removed += gone
+            added += come
+            continue
         for sentence in gone:
             twin = max(come, key=lambda other: _alike(sentence, other), default=None)
             if twin is not None and _alike(sentence, twin) >= _ALIKE:
@@ -43,4 +52,5 @@ def changes(before: Sequence[str], after: Sequence[str]) -> Changes:
 
 
 def _alike(one: str, other: str) -> float:
-    return SequenceMatcher(None, one.split(), other.split(), autojunk=False).ratio()
+    ours, theirs = Counter(one.split()), Counter(other.split())
+    return 2 * (ours & theirs).total() / max(1, ours.total() + theirs.total())

@@ -33,6 +33,8 @@ def back_up(engine: sa.Engine, file: Path) -> None:
 
     Raises StorageError when it cannot be written, CatalogueError when the copy is damaged.
     """
+    if file.resolve() == Path(str(engine.url.database)).resolve():
+        raise StorageError(f"{file} is the catalogue itself; choose another place for the copy")
     aside = file.with_name(f"{file.name}.part")
     try:
         with mapped(file):
@@ -59,9 +61,23 @@ def check_backup(file: Path) -> None:
             (found,) = copy.execute("PRAGMA integrity_check").fetchone()
             if found != "ok":
                 raise CatalogueError(f"{file} is damaged ({found}); use another backup")
-            copy.execute("SELECT version_num FROM alembic_version, articles LIMIT 1")
-    except sqlite3.Error as error:
+            (schema,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+            copy.execute("SELECT count(*) FROM articles, versions")
+            if not schema.isdigit() or schema > SCHEMA:
+                raise CatalogueError(
+                    f"{file} was written by a newer article-bot; install that version"
+                )
+    except (sqlite3.Error, TypeError) as error:
         raise CatalogueError(f"{file} is no backup of article-bot ({error})") from error
+
+
+def copy_database(file: Path, to: Path) -> None:
+    """Copy a database, what stands in its log included."""
+    with (
+        closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(to)) as copy,
+    ):
+        source.backup(copy)
 
 
 def fold_in_log(file: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from index.catalogue import Catalogue
 from index.changes import changes
 from index.chunking import paragraphs, quotable
 from index.embedding import Embedder, PackagedEmbedder, SentenceTransformerEmbedder, Vectors
-from index.errors import ArticleNotFound, DeadlineExceeded, LibraryBusy, SourceError
+from index.errors import ArticleNotFound, DeadlineExceeded, LibraryBusy, LibraryFull, SourceError
 from index.followup import leans, resolved
 from index.generation import GenerationStore, Searched
 from index.intake import (
@@ -35,6 +35,7 @@ from index.intake import (
     Taken,
     can_take_again,
     is_web,
+    web_key,
 )
 from index.intent import Intent, Wish, intent
 from index.journal import Journal
@@ -69,6 +70,10 @@ from index.types import (
 
 UNDO = timedelta(days=1)
 """How long a removed article can be brought back."""
+_MOST_DUE = 20
+"""Pages of one scope that are read again at once: the others get their turn."""
+_FEED_S = 300.0
+"""How long the pages of a feed or the files of a folder are read before the rest is left."""
 _TEXTS_IN_MEMORY = 64
 _SUMMARISES = re.compile(r"summ?[ae]r|tl;? ?dr|gist|in short|points|sum .*up", re.IGNORECASE)
 _TELLS_ITSELF = 0.5
@@ -227,7 +232,7 @@ class Engine:
             SourceError: there is nothing that can be read at all.
             LibraryBusy, StorageError: as ``add`` does.
         """
-        notify = progress or silent
+        notify, started = progress or silent, time.perf_counter()
         try:
             return Added((self.add(scope, source, title=title, progress=notify),))
         except Several as several:
@@ -236,6 +241,9 @@ class Engine:
         failed: list[tuple[str, str]] = []
         for number, one in enumerate(sources):
             notify("reading", number, len(sources))
+            if time.perf_counter() - started > _FEED_S:
+                failed.append((one, "There was no time left for it. Add it by itself."))
+                continue
             try:
                 taken.append(self._intake.take(one))
             except SourceError as error:
@@ -257,8 +265,10 @@ class Engine:
             try:
                 read = self._intake.take(source).document
             except SourceError:
-                stored = self._stored(f"{CONFIGURED}{source}")
-                if stored is None or not is_web(source):
+                stored = (
+                    self._stored(f"{CONFIGURED}{web_key(str(source))}") if is_web(source) else None
+                )
+                if stored is None:
                     raise
                 return stored
             document = replace(read, source=f"{CONFIGURED}{read.source}")
@@ -273,6 +283,14 @@ class Engine:
         return next((article for article in articles if article.source == source), None)
 
     def _put(self, scope: Scope, taken: Sequence[Taken], notify: Progress) -> list[Article]:
+        if scope not in {Scope.local(), Scope.shared()}:
+            known = {article.source for article in self.articles(scope)}
+            total = len(known | {one.document.source for one in taken})
+            if total > self._settings.max_articles:
+                raise LibraryFull(
+                    f"This would make {total:,} articles, and at most"
+                    f" {self._settings.max_articles:,} are kept for one server. Remove some first."
+                )
         articles = self._library.put(scope, [one.document for one in taken], notify)
         for article, one in zip(articles, taken, strict=True):
             if can_take_again(article.source):
@@ -375,14 +393,19 @@ class Engine:
             progress or silent,
         )
 
-    def refresh_due(self, every: timedelta, now: datetime) -> int:
+    def refresh_due(
+        self, every: timedelta, now: datetime, *, stop: Callable[[], bool] = lambda: False
+    ) -> int:
         """Read again every web page, of any scope, that was last read ``every`` ago.
 
         What fails is tried again sooner, and less often the longer it fails. A scope that
-        is being changed waits for the next call. How many pages were read.
+        is being changed waits for the next call, and so does all that is left when ``stop``
+        becomes true. How many pages were read.
         """
         count = 0
         for scope in self._catalogue.scopes():
+            if stop():
+                break
             checks = self._catalogue.checks(scope)
             articles = [
                 article
@@ -392,7 +415,8 @@ class Engine:
             ]
             if not articles:
                 continue
-            work = partial(refresh, self._catalogue, self._intake, articles)
+            articles = articles[:_MOST_DUE]
+            work = partial(refresh, self._catalogue, self._intake, articles, stop=stop)
             with suppress(LibraryBusy):
                 self._library.refresh(scope, work)
                 count += len(articles)

@@ -5,6 +5,7 @@ EngineError
 │   ├── SourceError          an article cannot be read or is not fit to be one
 │   ├── QuestionError        a question is empty, too long or has no words
 │   │   └── LanguageError        a question in a language the model does not know
+│   ├── LibraryFull          a server has as many articles as it may
 │   └── ArticleNotFound      no such article, or none at all, in the scope
 ├── TryAgain             nothing is wrong; a later try may succeed
 │   ├── LibraryBusy          another process or thread is writing this scope
@@ -40,6 +41,10 @@ class QuestionError(BadInput):
 
 class LanguageError(QuestionError):
     """The question is in a language that the model was not trained on."""
+
+
+class LibraryFull(BadInput):
+    """The scope holds as many articles as it may."""
 
 
 class ArticleNotFound(BadInput):

@@ -49,6 +49,11 @@ def is_web(source: object) -> bool:
     return isinstance(source, str) and bool(_WEB.match(source.strip()))
 
 
+def web_key(source: str) -> str:
+    """The one spelling under which a web address is stored; SourceError where it is none."""
+    return str(target(_address(source)))
+
+
 class Several(SourceError):
     """The source is a folder or a feed, and stands for ``sources``."""
 
@@ -82,8 +87,8 @@ class Intake:
         """Read one article; SourceError when that cannot be done, Several for more than one."""
         if isinstance(source, str) and is_web(source):
             fetched = self._fetcher.fetch(_address(source), accepts=can_read)
-            assert fetched is not None  # nothing was said of what is known already
-            return self._read_page(str(target(_address(source))), fetched, media_type, title)
+            assert fetched is not None  # without a condition nothing is "unchanged"
+            return self._read_page(web_key(source), fetched, media_type, title)
         if not isinstance(source, bytes) and str(source).strip() and Path(source).is_dir():
             raise _folder(Path(source))
         loaded = load(source, title=title, filename=filename, max_bytes=self._max_bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from index.catalogue import Catalogue
@@ -17,14 +17,22 @@ LONGEST_REASON = 500
 
 
 def refresh(
-    catalogue: Catalogue, intake: Intake, articles: Sequence[Article], progress: Progress
+    catalogue: Catalogue,
+    intake: Intake,
+    articles: Sequence[Article],
+    progress: Progress,
+    *,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[tuple[str, str]]:
     """Read ``articles`` again and store what changed; (title, reason) of each that failed.
 
-    What fails keeps its stored text, and is remembered with its reason.
+    It ends early when ``stop`` becomes true. What fails keeps its stored text, and is
+    remembered with its reason.
     """
     failed = []
     for number, article in enumerate(articles):
+        if stop():
+            break
         progress("reading", number, len(articles))
         before = catalogue.checks(article.scope).get(article.id)
         now = datetime.now(UTC)
@@ -55,8 +63,8 @@ def _again(intake: Intake, article: Article, before: Check | None) -> Taken | No
 def _read(now: datetime, before: Check | None, taken: Taken | None) -> Check:
     if taken is not None:
         return Check(now, taken.etag, taken.last_modified)
-    assert before is not None  # a server says "unchanged" only to who gave it a tag
-    return Check(now, before.etag, before.last_modified)
+    known = before or Check(now)
+    return Check(now, known.etag, known.last_modified)
 
 
 def _failed(now: datetime, before: Check | None, reason: str) -> Check:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.database import check_backup, fold_in_log, mapped
+from index.database import check_backup, copy_database, fold_in_log, mapped
 from index.errors import LibraryBusy, SourceError
 
 
@@ -32,14 +32,17 @@ def restore(data_dir: Path, backup: Path) -> Path | None:
         copied = data_dir / "restoring.sqlite"
         try:
             with FileLock(data_dir / "restoring.lock", timeout=0):
-                shutil.copyfile(backup, copied)
-                aside = _kept_aside(data_dir, catalogue)
-                # The one step by which it is restored; before it all is as it was.
-                copied.replace(catalogue)
+                try:
+                    copied.unlink(missing_ok=True)
+                    copy_database(backup, copied)
+                    check_backup(copied)
+                    aside = _kept_aside(data_dir, catalogue)
+                    # The one step by which it is restored; before it all is as it was.
+                    copied.replace(catalogue)
+                finally:
+                    copied.unlink(missing_ok=True)
         except Timeout as error:
             raise LibraryBusy(f"another process is restoring {data_dir}") from error
-        finally:
-            copied.unlink(missing_ok=True)
     return aside
 
 

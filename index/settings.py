@@ -47,6 +47,9 @@ class IndexSettings(BaseModel):
     max_article_mb: float = Field(
         default=10, gt=0, description="Largest article accepted, in megabytes."
     )
+    max_articles: int = Field(
+        default=1000, ge=1, description="Most articles of one server; for the operator no limit."
+    )
     kept_versions: int = Field(
         default=5,
         ge=1,

@@ -68,7 +68,7 @@ class About(commands.Cog):
     ) -> None:
         async def show(interaction: Press) -> None:
             found = await self._meant(interaction, article)
-            changes = await self.bot.lookups.run(lambda _: self.bot.engine.changes(found))
+            changes = await self.bot.questions.run(lambda _: self.bot.engine.changes(found))
             panel = changes_panel(interaction.locale, found, changes)
             await delivery.respond(interaction, panel)
 

@@ -136,7 +136,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
         async def work(interaction: Press) -> None:
             scope = managed_scope(interaction)
             found = await self._meant(scope, article)
-            await self.bot.chores.run(lambda _: self.bot.engine.remove(scope, found.id))
+            await self.bot.removals.run(lambda _: self.bot.engine.remove(scope, found.id))
             self.bot.known.forget(scope)
             await delivery.respond(interaction, removed_panel(interaction.locale, found))
 

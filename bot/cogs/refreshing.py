@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from discord.ext import commands, tasks
 
 from bot.client import ArticleBot
-from bot.errors import BotError
-from index import EngineError
+from bot.errors import ShuttingDown
+from bot.offload import Offload
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,8 @@ class Refreshing(commands.Cog):
 
     def __init__(self, bot: ArticleBot) -> None:
         self.bot = bot
+        # A thread of its own: pages may be slow, and nobody waits for them.
+        self._reading = Offload(workers=1, queue_limit=1, deadline_s=None, name="refresh")
 
     async def cog_load(self) -> None:
         if self.bot.options.refresh_hours > 0:
@@ -28,15 +30,20 @@ class Refreshing(commands.Cog):
 
     async def cog_unload(self) -> None:
         self.look.cancel()
+        await self._reading.close(0)
 
     @tasks.loop(seconds=LOOK_EVERY.total_seconds())
     async def look(self) -> None:
         every = timedelta(hours=self.bot.options.refresh_hours)
         engine, now = self.bot.engine, datetime.now(UTC)
         try:
-            count = await self.bot.chores.run(lambda _: engine.refresh_due(every, now))
-        except (BotError, EngineError) as error:
-            log.warning("pages that are due are read later: %s", error)
+            count = await self._reading.run(
+                lambda _: engine.refresh_due(every, now, stop=lambda: self.bot.closing)
+            )
+        except ShuttingDown:
+            return
+        except Exception:  # a loop of discord.py's would end for good, for every server
+            log.exception("pages that are due are read later")
             return
         if count:
             log.info("read %d pages again", count)

@@ -170,7 +170,7 @@ class UndoButton(
         await delivery.defer(interaction, private=True, thinking=False)
         number = int(match["article"])
         try:
-            article = await bot.chores.run(lambda _: bot.engine.undelete(scope, number))
+            article = await bot.removals.run(lambda _: bot.engine.undelete(scope, number))
         except ArticleNotFound as error:
             raise Gone("error.library.no_undo") from error
         bot.known.forget(scope)

@@ -31,6 +31,7 @@ MOST_ADDRESSES = 3
 _LONGEST_URL = 2_000
 _STEP_S = 10.0
 """The longest wait for a connection, or for the next bytes."""
+_CONDITIONS = ("If-None-Match", "If-Modified-Since")
 _NAMES = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 
 
@@ -176,7 +177,7 @@ class Fetcher:
                     name.decode("latin-1").lower(): value.decode("latin-1").strip()
                     for name, value in response.headers
                 }
-                if response.status == 304:
+                if response.status == 304 and not {*headers}.isdisjoint(_CONDITIONS):
                     return None
                 if response.status in {301, 302, 303, 307, 308}:
                     return urljoin(str(at), told.get("location", ""))
@@ -191,9 +192,8 @@ class Fetcher:
             raise SourceError(
                 f"{at} cannot be fetched ({error or type(error).__name__})."
             ) from error
-        return Fetched(
-            str(at), data, media_type, told.get("etag", ""), told.get("last-modified", "")
-        )
+        etag, last_modified = _tag(told.get("etag", "")), _tag(told.get("last-modified", ""))
+        return Fetched(str(at), data, media_type, etag, last_modified)
 
     def _body(self, stream: Iterable[bytes], told: dict[str, str], at: Target) -> bytes:
         packed = told.get("content-encoding", "identity").lower()
@@ -232,6 +232,11 @@ class Fetcher:
             f"{at} is larger than the {self._max_bytes / 1e6:,.1f} MB that are read."
             " Give a smaller page, or let the operator raise MAX_ARTICLE_MB."
         )
+
+
+def _tag(value: str) -> str:
+    """What can be sent back as it came; nothing otherwise."""
+    return value if value.isascii() and value.isprintable() and len(value) <= 256 else ""
 
 
 def _refuse_status(status: int, at: Target) -> None:

@@ -79,6 +79,8 @@ _BY_CONTENT = {"a PDF file": PDF, "a Word document (.docx)": DOCX, "an EPUB book
 """What the first bytes tell for certain, whatever a name or a server says."""
 _BINARY = frozenset({PDF, DOCX, EPUB, FEED})
 """Formats whose parsers read bytes."""
+LONGEST_TEXT = 5_000_000
+"""Characters: some two thousand pages. A small file can unpack to any length."""
 _TITLE_CHARS = 120
 _LONGEST_TITLE = 200
 
@@ -125,6 +127,11 @@ def parse(loaded: Loaded, media_type: str | None = None, title: str | None = Non
         refuse_unusable(raw, name)
         rendered = _render(raw, kind, name)
     text = rendered.text
+    if len(text) > LONGEST_TEXT:
+        raise SourceError(
+            f"{name} holds {len(text):,} characters, and at most {LONGEST_TEXT:,} are read as one"
+            " article. Split it."
+        )
     if not any(char.isalnum() for char in text):
         remedy = _NO_WORDS.get(kind, _NO_WORDS[HTML])
         raise SourceError(f"{name} has no words to quote once it is read as {kind}. {remedy}")

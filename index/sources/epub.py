@@ -30,11 +30,15 @@ def render(data: bytes) -> Rendered:
     items = {
         item.get("id"): item for item in package.iterfind(".//opf:manifest/opf:item", _PACKAGE)
     }
+    read: set[str] = set()
     for reference in package.iterfind(".//opf:spine/opf:itemref", _PACKAGE):
         item = items.get(reference.get("idref"))
         if item is None or reference.get("linear") == "no":
             continue
         is_contents = "nav" in str(item.get("properties", "")).split()
+        if reference.get("idref") in read:
+            continue
+        read.add(reference.get("idref"))
         if is_contents or item.get("media-type") not in _CHAPTERS:
             continue
         chapter = archive.read(

@@ -6,14 +6,17 @@ import re
 
 from index.sources.blocks import Rendered
 
-_ROOT = re.compile(
-    rb"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*|<\?.*?\?>\s*)*<(?:rss|feed|rdf:RDF)\b", re.DOTALL
-)
+_ROOT = re.compile(rb"<(?:rss|feed|rdf:RDF)\b")
+_BEFORE_ROOT = ((b"<!--", b"-->"), (b"<?", b"?>"))
+_LONGEST_PROLOGUE = 4096
 
 
 def is_feed(data: bytes) -> bool:
-    """Whether the bytes begin as a feed does."""
-    return bool(_ROOT.match(data.removeprefix(b"\xef\xbb\xbf")[:4096]))
+    """Whether the bytes begin as a feed does, comments and instructions aside."""
+    rest = data[:_LONGEST_PROLOGUE].removeprefix(b"\xef\xbb\xbf").lstrip()
+    while skipped := next((end for start, end in _BEFORE_ROOT if rest.startswith(start)), None):
+        rest = rest.partition(skipped)[2].lstrip()
+    return bool(_ROOT.match(rest))
 
 
 def render(data: bytes) -> Rendered:

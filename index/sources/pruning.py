@@ -18,11 +18,11 @@ _WORDS = tomllib.loads((resources.files("index") / "data" / "noise.toml").read_t
 _DROPPED_TAGS, _DROPPED_ROLES, _NOISE = (
     frozenset(_WORDS[kind].split()) for kind in ("tags", "roles", "names")
 )
-_CALLS = re.compile("|".join(_WORDS["calls"]), re.IGNORECASE)
+_CALLS, _TAILS = (re.compile("|".join(_WORDS[kind]), re.IGNORECASE) for kind in ("calls", "tails"))
 _BLOCKS = frozenset(
     ("p", "li", "td", "th", "dd", "dt", "blockquote", "pre", "h1", "h2", "h3", "h4", "h5", "h6")
 ) | {"figcaption", "summary", "caption"}
-_PARTS = ("ul", "ol", "dl", "div", "section", "table", "aside", "center", *_BLOCKS)
+_PARTS = ("header", "ul", "ol", "dl", "div", "section", "table", "aside", "center", *_BLOCKS)
 _MUCH = 0.3
 """The share of the running text that nothing that is dropped may hold."""
 _NEARLY_ALL = 0.85
@@ -40,12 +40,18 @@ def article_of(body: Any, title: str) -> Any:
             _drop(element, body, total)
     total = _running(body)
     root = _root(body, total, title)
+    total = _running(root)
     inside = list(
         root.iter("ul", "ol", "dl", "div", "section", "table", "aside", "center", *_BLOCKS)
     )
     for element in dict.fromkeys(inside):
-        if element is not root and (_is_links(element) or _is_call(element)):
-            _drop(element, root, _running(root))
+        if element is root:
+            continue
+        if _is_links(element) or _is_call(element):
+            _drop(element, root, total)
+        elif element.tag in _BLOCKS and _TAILS.search(" ".join(element.text_content().split())):
+            for after in [element, *element.itersiblings()]:
+                _drop(after, root, total)
     return root
 
 
@@ -105,7 +111,8 @@ def _whole(body: Any, total: int) -> Any:
             return root
     root = body
     while True:
-        inner = [child for child in root if _running(child) > _NEARLY_ALL * _running(root)]
+        enough = _NEARLY_ALL * _running(root)
+        inner = [child for child in root if _running(child) > enough]
         if not inner or inner[0].tag in _BLOCKS - {"td"}:
             return root
         root = inner[0]

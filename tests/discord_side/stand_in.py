@@ -174,7 +174,7 @@ class StandInEngine:
         self.owned[scope].append(found)
         return found
 
-    def refresh_due(self, every: timedelta, now: datetime) -> int:
+    def refresh_due(self, every: timedelta, now: datetime, *, stop: Any) -> int:
         self.looked.append(every)
         if self.failure is not None:
             raise self.failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,8 +71,14 @@ def test_a_removal_is_for_good_after_a_day(open_engine) -> None:
         engine.undelete(LOCAL, article.id)
     assert engine.versions(LOCAL, article.id) == []
     assert engine.verify(LOCAL).problems == ()
-    again = engine.add(LOCAL, b"The king has a ship.", title="A tale")
-    assert again.id > article.id or again.version == 1
+    # Neither a number nor a version is given out a second time: buttons and answers name them.
+    other = engine.add(LOCAL, b"Bananas are yellow.", title="Another")
+    assert other.id == article.id + 1
+    again = engine.add(LOCAL, b"The queen has gold.", title="A tale")
+    assert (again.id, again.version) == (article.id, 2)
+    assert engine.ask(LOCAL, "Who has gold?", threshold=0).text == "The queen has gold."
+    with pytest.raises(ArticleNotFound):
+        engine.undelete(LOCAL, 10**30)
 
 
 def test_a_scope_is_rolled_back_to_a_kept_generation(open_engine) -> None:
@@ -106,3 +113,12 @@ def test_a_generation_whose_texts_are_gone_is_not_rolled_back_to(open_engine) ->
     with pytest.raises(ArticleNotFound, match="no longer stored"):
         engine.roll_back(LOCAL, then.name)
     assert engine.articles(LOCAL)[0].version == 2
+
+
+def test_long_texts_are_compared_in_no_time() -> None:
+    before = [f"Sentence {n} of the old text." for n in range(6_000)]
+    after = [f"Line {n} is written anew." for n in range(6_000)]
+    begun = time.monotonic()
+    found = changes(before, after)
+    assert time.monotonic() - begun < 3
+    assert (len(found.removed), len(found.added), found.changed) == (6_000, 6_000, ())

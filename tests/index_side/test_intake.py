@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from index import Article, ArticleNotFound, Check, Engine, IndexSettings, Scope, SourceError
+from index import (
+    Article,
+    ArticleNotFound,
+    Check,
+    Engine,
+    IndexSettings,
+    LibraryFull,
+    Scope,
+    SourceError,
+)
 from index.intake import Intake
 from index.refreshing import due
 from tests.conftest import WordEmbedder
@@ -265,3 +274,56 @@ def test_nothing_answers_from_a_removed_article_from_the_next_question_on(web_en
     answer = engine.ask(LOCAL, "Who has a ship?")
     assert {hit.passage.article_id for hit in answer.passages} == {kept.id}
     assert {quote.article_id for quote in answer.quotes} == {kept.id}
+
+
+@pytest.mark.parametrize("tag", ["\xe9", "x" * 999, "a\tb"])
+def test_a_tag_that_cannot_be_sent_back_is_not_kept(server, web_engine, tag: str) -> None:
+    engine = web_engine()
+    server.answers["/tale"] = (200, {**HTML, "ETag": tag}, page())
+    article = engine.add(LOCAL, "http://news.example/tale")
+    assert engine.checks(LOCAL)[article.id].etag == ""
+    assert engine.reindex(LOCAL).failed == ()
+
+
+def test_a_page_that_claims_to_be_unchanged_without_being_asked_is_refused(
+    server, web_engine
+) -> None:
+    server.answers["/tale"] = (304, {})
+    with pytest.raises(SourceError, match="answered 304 instead of a page"):
+        web_engine().add(LOCAL, "http://news.example/tale")
+
+
+def test_the_operators_page_is_known_by_any_spelling_of_its_address(server, web_engine) -> None:
+    engine = web_engine()
+    server.answers["/"] = (200, HTML, page())
+    first = engine.publish_shared("http://news.example")
+    server.answers["/"] = (503, {})
+    assert engine.publish_shared("http://news.example") == first
+
+
+def test_a_server_has_only_so_many_articles(server, tmp_path, embedder) -> None:
+    settings = IndexSettings(data_dir=tmp_path / "few", max_articles=2)
+    with Engine.open(settings, embedder=embedder) as engine:
+        for number in (1, 2):
+            engine.add(Scope.guild(1), b"The king has a ship.", title=f"A {number}")
+        with pytest.raises(LibraryFull, match="at most 2 are kept for one server"):
+            engine.add(Scope.guild(1), b"The king has gold.", title="A 3")
+        engine.add(Scope.guild(1), b"The king has gold.", title="A 2")  # a new version of it
+        for number in range(4):
+            engine.add(LOCAL, b"The king has a ship.", title=f"B {number}")
+
+
+def test_a_refresh_stops_when_it_is_told_to(server, web_engine) -> None:
+    engine = web_engine()
+    for path in ("/1", "/2", "/3"):
+        server.answers[path] = (200, HTML, page(title=path))
+        engine.add(LOCAL, f"http://news.example{path}")
+    later, asked = datetime.now(UTC) + timedelta(days=3), []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 3
+
+    before = len([path for path, _ in server.requests if path != "/robots.txt"])
+    engine.refresh_due(timedelta(days=1), later, stop=stop)
+    assert len([p for p, _ in server.requests if p != "/robots.txt"]) == before + 2

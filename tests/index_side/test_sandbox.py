@@ -6,6 +6,7 @@ import io
 import os
 import resource
 import sys
+import threading
 import time
 import zipfile
 import zlib
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from index import SourceError
 from index.sources import DOCX, EPUB, FEED, HTML, MARKDOWN, PDF, load, parse
+from index.sources.feed import is_feed
 from index.sources.sandbox import Sandbox
 from tests.index_side.test_extraction import LAYOUTS
 
@@ -199,6 +201,43 @@ def test_a_hostile_file_is_refused_or_read_and_the_next_one_is_read(
     assert time.monotonic() - begun < 12
     good = sandbox.parse(load(GOOD, filename="good.html", max_bytes=1_000_000))
     assert good.text == "The tower was built in 1881."
+
+
+def test_telling_a_feed_takes_no_time_whatever_stands_before_it() -> None:
+    begun = time.monotonic()
+    assert not is_feed(b"<!---->" * 1_000)
+    assert not is_feed(b"<??>" * 1_000 + b"x")
+    assert not is_feed(b"<!--" * 1_000)
+    assert is_feed(b'\xef\xbb\xbf<?xml version="1.0"?><!-- a --><!-- b -->\n<rss version="2.0">')
+    assert time.monotonic() - begun < 0.5
+
+
+def test_a_small_file_cannot_become_a_long_text(sandbox: Sandbox) -> None:
+    chapter = b"<p>" + b"word " * 2_000_000 + b"</p>"
+    with pytest.raises(SourceError, match="at most 5,000,000 are read"):
+        sandbox.parse(load(epub(chapter), filename="a.epub", max_bytes=1_000_000))
+
+
+def test_closing_ends_a_file_in_the_middle() -> None:
+    sandbox = Sandbox()
+    failed: list[str] = []
+
+    def read() -> None:
+        try:
+            sandbox.parse(load(HOSTILE["pdf of deep states"][1](), max_bytes=10_000_000))
+        except SourceError as error:
+            failed.append(str(error))
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    deadline = time.monotonic() + 10
+    while sandbox._process is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    begun = time.monotonic()
+    sandbox.close()
+    reading.join(10)
+    assert time.monotonic() - begun < 5
+    assert "the program is ending" in failed[0]
 
 
 def test_there_are_enough_of_them() -> None:

@@ -4,8 +4,11 @@ import json
 import os
 import pty
 import select
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -288,10 +291,29 @@ class TestLibrary:
         restored = run("restore", tmp_path / "copy.sqlite")
         assert "before-restore-" in restored.err
         assert {**run(*asked).json[0], "elapsed_ms": 0} == {**before, "elapsed_ms": 0}
+        live = tmp_path / "data" / "catalogue.sqlite"
+        assert "choose another place" in run("backup", live).err
+        newer = tmp_path / "newer.sqlite"
+        shutil.copyfile(tmp_path / "copy.sqlite", newer)
+        with closing(sqlite3.connect(newer)) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            connection.commit()
+        assert "written by a newer" in run("restore", newer).err
         a_file(tmp_path, "junk.sqlite", "no backup at all")
         assert run("restore", tmp_path / "junk.sqlite").code == Exit.OPERATOR
         assert run("restore", tmp_path / "nothing.sqlite").code == Exit.BAD_INPUT
         assert "orchard" in run("list").out
+
+    def test_a_copied_data_folder_is_a_backup_too_with_what_stands_in_its_log(self, run, tmp_path):
+        run("add", a_file(tmp_path, "orchard.txt", ORCHARD))
+        with closing(sqlite3.connect(tmp_path / "data" / "catalogue.sqlite")) as held:
+            held.execute("SELECT count(*) FROM articles").fetchone()  # so that the log stays
+            run("add", a_file(tmp_path, "second.txt", "The queen has gold."))
+            shutil.copytree(tmp_path / "data", tmp_path / "copied")
+        assert (tmp_path / "copied" / "catalogue.sqlite-wal").stat().st_size > 0
+        run("remove", 1, 2)
+        assert run("restore", tmp_path / "copied" / "catalogue.sqlite").code == 0
+        assert len(run("list").lines) == 3
 
     def test_an_earlier_generation_is_rolled_back_to(self, run, tmp_path):
         orchard = a_file(tmp_path, "orchard.txt", ORCHARD)
