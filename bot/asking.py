@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked, by whom, and after which turns. ``key`` names its conversation;
-    ``only`` asks one article alone; ``can_branch`` says that a thread may grow from the
+    ``only`` asks one article alone, ``among`` those of the server's that the channel is
+    bound to; ``can_branch`` says that a thread may grow from the
     answer; ``if_said`` asks for silence where the article does not say, or where it was
     perhaps not meant: "who made this?" to nobody in particular.
     """
@@ -36,6 +37,7 @@ class Question:
     history: Turns = ()
     threshold: float | None = None
     only: Article | None = None
+    among: frozenset[int] = frozenset()
     locale: object = None
     can_branch: bool = False
     if_said: bool = False
@@ -82,13 +84,18 @@ async def _picked(bot: ArticleBot, scope: Scope, find: Find) -> Article:
 
 
 def _ask(bot: ArticleBot, question: Question, left_s: float | None) -> tuple[Answer, Record | None]:
+    only: Article | list[Article] | None = question.only
+    if only is None and question.among:
+        own = bot.engine.articles(question.scope)
+        # A channel whose articles are all gone is bound no more.
+        only = [article for article in own if article.id in question.among] or None
     found = bot.engine.ask(
         question.scope,
         question.text,
         history=question.history,
         threshold=question.threshold,
         deadline_s=left_s,
-        only=question.only,
+        only=only,
     )
     if question.if_said and found.kind in {Kind.SUMMARY, Kind.ABOUT}:
         found = replace(found, kind=Kind.NONE, text=None, quotes=())

@@ -16,6 +16,11 @@ SERVER_BURST = BURST * SERVER_SHARE
 """How many people of one server may ask as fast as one person may, and all their bursts."""
 
 
+def bound_to(preferences: Preferences, place: Place) -> frozenset[int]:
+    """The articles that a channel is bound to, or the one it is a thread of; empty: all."""
+    return frozenset(article for channel, article in preferences.bound if channel in place.channels)
+
+
 class Verdict(StrEnum):
     """What to do with a message or a command."""
 

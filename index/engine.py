@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -471,13 +471,14 @@ class Engine:
         history: Sequence[Turn] = (),
         threshold: float | None = None,
         deadline_s: float | None = None,
-        only: Article | None = None,
+        only: Article | Collection[Article] | None = None,
     ) -> Answer:
         """Answer a question from the articles of ``scope`` and the shared ones.
 
         ``history`` holds earlier turns, oldest first; it counts only when the question
         leans on the last one. Below ``threshold`` (default: the setting's) the answer is
-        that the article does not say; 0 never declines. ``only`` asks one article alone.
+        that the article does not say; 0 never declines. ``only`` asks one article, or
+        some, and no other.
 
         Raises:
             QuestionError: the question is empty, too long, without words, or in a
@@ -492,7 +493,8 @@ class Engine:
             english_only=self._settings.model == PACKAGED_MODEL,
         )
         deadline = _Deadline(deadline_s)
-        searched = self._library.searched(scope, only)
+        chosen = [only] if isinstance(only, Article) else only
+        searched = self._library.searched(scope, chosen)
         deadline.check("opening the index")
         limit = self._settings.threshold if threshold is None else threshold
         wanted = intent(checked.text)

@@ -29,7 +29,8 @@ Verdict = Literal["up", "down"]
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """How a server wants it. ``threshold`` None: the operator's; empty ``channels`` or
-    ``roles``: all. ``watched`` channels are listened to without a mention.
+    ``roles``: all. ``watched`` channels are listened to without a mention. ``bound`` holds
+    (channel, article): in a channel that is named there, only those articles are asked.
     """
 
     threshold: float | None = None
@@ -38,6 +39,7 @@ class Preferences:
     roles: tuple[int, ...] = ()
     watched: tuple[int, ...] = ()
     keep_questions: KeepQuestions = "unanswered"
+    bound: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +281,7 @@ def _delete_answers(connection: sa.Connection, where: sa.ColumnElement[bool]) ->
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _to_json(answer: Answer) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
@@ -128,10 +128,10 @@ class Library:
             with mapped(self._store.folder(scope)):
                 self._store.forget(scope)
 
-    def searched(self, scope: Scope, only: Article | None = None) -> list[Searched]:
+    def searched(self, scope: Scope, only: Collection[Article] | None = None) -> list[Searched]:
         """The indexes that a question in ``scope`` reads: its own and the shared one.
 
-        ``only`` leaves a single article of them; ArticleNotFound when none is left.
+        ``only`` leaves these articles of them; ArticleNotFound when none is left.
         """
         searched = []
         for one in dict.fromkeys((scope, Scope.shared())):
@@ -143,7 +143,7 @@ class Library:
                 # A changed article answers with its old text until the new one is indexed.
                 live = {article.id for article in self._catalogue.articles(one)}
             if only is not None and live is not None:
-                live &= {only.id} if only.scope == one else set()
+                live &= {article.id for article in only if article.scope == one}
             if len(generation) and live != set():
                 searched.append(Searched(generation, live))
         if not searched:

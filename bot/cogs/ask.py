@@ -134,6 +134,7 @@ class Ask(commands.Cog):
             key,
             history=self.bot.conversations.turns(key, time.monotonic()),
             threshold=preferences.threshold,
+            among=policy.bound_to(preferences, places.place_of_press(interaction)),
             locale=interaction.locale,
             can_branch=branches and places.can_branch(interaction.channel),
         )

@@ -16,6 +16,7 @@ from bot.panels.library import (
     PageButton,
     UndoButton,
     added_panel,
+    bound_panel,
     info_panel,
     list_panel,
     removed_panel,
@@ -163,6 +164,40 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
 
         await self._privately(interaction, work)
 
+    @app_commands.command(description=described("library.bind"))
+    @app_commands.describe(
+        channel=described("library.bind.channel"), article=described("library.bind.article")
+    )
+    async def bind(
+        self,
+        interaction: discord.Interaction[ArticleBot],
+        channel: discord.TextChannel | discord.ForumChannel | discord.VoiceChannel,
+        article: app_commands.Range[str, 1, 200] | None = None,
+    ) -> None:
+        async def work(interaction: Press) -> None:
+            scope = managed_scope(interaction)
+            found = None if article is None else await self._meant(scope, article)
+            bound = await self.bot.lookups.run(lambda _: self._bind(scope, channel.id, found))
+            self.bot.known.forget(scope)
+            await delivery.respond(
+                interaction, bound_panel(interaction.locale, channel.mention, bound)
+            )
+
+        await self._privately(interaction, work)
+
+    def _bind(self, scope: Scope, channel: int, article: Article | None) -> list[Article]:
+        """Bind a channel to one more article, or free it; what it is bound to then."""
+        journal = self.bot.engine.journal
+        own = {each.id: each for each in self.bot.engine.articles(scope)}
+        pairs = [pair for pair in journal.preferences(scope).bound if pair[1] in own]
+        if article is None:
+            pairs = [pair for pair in pairs if pair[0] != channel]
+        elif (channel, article.id) not in pairs:
+            pairs.append((channel, article.id))
+        journal.prefer(scope, bound=tuple(pairs))
+        return [own[number] for place, number in pairs if place == channel]
+
+    @bind.autocomplete("article")
     @info.autocomplete("article")
     @remove.autocomplete("article")
     @refresh.autocomplete("article")

@@ -181,6 +181,7 @@ class Messages(commands.Cog):
             key,
             history=await self._history(heard, key),
             threshold=heard.preferences.threshold,
+            among=policy.bound_to(heard.preferences, heard.facts.place),
             locale=places.locale_of(message),
             can_branch=places.can_branch(message.channel),
             if_said=heard.facts.watched,

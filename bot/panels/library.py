@@ -37,7 +37,7 @@ def added_panel(locale: object, added: Added, *, total: int) -> ui.LayoutView:
         say(locale, "library.added", count=len(names)),
         *parts,
         small(
-            say(locale, "library.added.remark"),
+            say(locale, "library.added.remark", count=len(names)),
             say(locale, "library.total", count=total),
         ),
         colour=WARNING if failed else GOOD,
@@ -83,6 +83,20 @@ def info_panel(locale: object, article: Article, check: Check | None) -> ui.Layo
         ),
         *([row(ui.Button(url=url, label=say(locale, "article.open")))] if url else []),
         colour=WARNING if failing else FRIENDLY,
+    )
+
+
+def bound_panel(locale: object, channel: str, articles: Sequence[Article]) -> ui.LayoutView:
+    """What a channel is bound to now; nothing: it asks all."""
+    if not articles:
+        return card(say(locale, "library.unbound", channel=channel), colour=FRIENDLY)
+    names = [fit(article.title, NAME_CHARS) for article in articles]
+    more = say(locale, "list.more", count=max(0, len(names) - PAGE))
+    return card(
+        say(locale, "library.bound", channel=channel),
+        listed(names, more, PAGE),
+        small(say(locale, "library.bound.remark")),
+        colour=GOOD,
     )
 
 

@@ -175,3 +175,30 @@ def test_discord_is_told_who_may(env: simcord.Env) -> None:
     manage = discord.Permissions(manage_guild=True).value
     assert int(command["default_member_permissions"]) == manage
     assert command["contexts"] == [0]
+
+
+async def test_a_channel_is_bound_to_articles_and_freed_again(
+    world: World, engine: StandInEngine
+) -> None:
+    own = [article_of(world.scope, 1, "Rules"), article_of(world.scope, 2, "Fees")]
+    engine.owned[world.scope] = own
+    for name in ("Rules", "Fees", "Rules"):
+        result = await world.manager.slash(
+            world.channel, "library bind", channel=world.channel, article=name
+        )
+    assert texts(result.response)[1] == "- Rules\n- Fees"
+    await world.ann.slash(world.channel, "ask", question="When was it built?")
+    assert engine.told[-1]["only"] == own
+    await world.ann.send(world.channel, f"{world.mention} When was it built?")
+    assert engine.told[-1]["only"] == own
+    await world.ann.slash(world.channel, "ask", question="When was it built?", article="Fees")
+    assert engine.told[-1]["only"] == own[1]
+    other = world.guild.create_text_channel("elsewhere")
+    await world.ann.slash(other, "ask", question="When was it built?")
+    assert engine.told[-1]["only"] is None
+    engine.owned[world.scope] = []
+    await world.ann.slash(world.channel, "ask", question="When was it built?")
+    assert engine.told[-1]["only"] is None
+    freed = await world.manager.slash(world.channel, "library bind", channel=world.channel)
+    assert "from all articles again" in texts(freed.response)[0]
+    assert engine.journal.preferences(world.scope).bound == ()

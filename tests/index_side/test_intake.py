@@ -327,3 +327,11 @@ def test_a_refresh_stops_when_it_is_told_to(server, web_engine) -> None:
     before = len([path for path, _ in server.requests if path != "/robots.txt"])
     engine.refresh_due(timedelta(days=1), later, stop=stop)
     assert len([p for p, _ in server.requests if p != "/robots.txt"]) == before + 2
+
+
+def test_some_articles_are_asked_and_no_other(web_engine) -> None:
+    engine = web_engine()
+    texts = (b"The king has a ship.", b"The queen has gold.", b"The island has a storm.")
+    articles = [engine.add(LOCAL, text, title=f"T {n}") for n, text in enumerate(texts)]
+    answer = engine.ask(LOCAL, "king ship queen gold island storm", only=articles[1:])
+    assert {hit.passage.article_id for hit in answer.passages} == {a.id for a in articles[1:]}
