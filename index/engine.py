@@ -11,21 +11,29 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
 from index.answering import Found, Reading, find, passages, read
-from index.catalogue import Catalogue
+from index.catalogue import Catalogue, StoredText, content_hash
 from index.changes import changes
 from index.chunking import paragraphs, quotable
 from index.embedding import Embedder, PackagedEmbedder, SentenceTransformerEmbedder, Vectors
-from index.errors import ArticleNotFound, DeadlineExceeded, LibraryBusy, LibraryFull, SourceError
+from index.errors import (
+    ArticleNotFound,
+    BadInput,
+    DeadlineExceeded,
+    LibraryBusy,
+    LibraryFull,
+    SourceError,
+)
 from index.followup import leans, resolved
 from index.generation import GenerationStore, Searched
 from index.intake import (
@@ -47,7 +55,8 @@ from index.ranking import WEIGHTS
 from index.reader import Candidate, Reader, ReadingPassage
 from index.reader.picker import SentencePicker
 from index.reader.spans import SpanReader
-from index.refreshing import due, refresh
+from index.refreshing import due, read_again, refresh
+from index.rehearsing import Recalling, compared
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
     Added,
@@ -55,12 +64,14 @@ from index.types import (
     Article,
     Changes,
     Check,
+    Document,
     Hit,
     Kind,
     Passage,
     Progress,
     Published,
     Quote,
+    Rehearsal,
     ReindexReport,
     Scope,
     Turn,
@@ -393,6 +404,91 @@ class Engine:
             progress or silent,
         )
 
+    def rehearse(self, scope: Scope, *, progress: Progress | None = None) -> Rehearsal:
+        """Find out what a re-index would change, without changing anything.
+
+        Sources are read again; where a text changed, an index is built beside the live one
+        and the newest questions that the journal keeps are asked of both.
+
+        Raises:
+            StorageError: there is no space for it.
+        """
+        notify = progress or silent
+        revision = self._catalogue.revision(scope)
+        stored = {item.article.id: _document(item) for item in self._catalogue.texts(scope)}
+        checks: list[tuple[Article, Check]] = []
+        fresh: list[Document] = []
+        articles = [a for a in self.articles(scope) if can_take_again(a.source)]
+        for number, article in enumerate(articles):
+            notify("reading", number, len(articles))
+            document, found = read_again(self._catalogue, self._intake, article)
+            checks.append((article, found))
+            if document is not None and content_hash(document) != article.content_hash:
+                stored[article.id] = document
+                fresh.append(document)
+        questions = self.journal.questions(scope) if fresh else []
+        told = compared(self._replayed(scope, list(stored.values()), questions, notify))
+        return Rehearsal(
+            scope=scope,
+            revision=revision,
+            changed=tuple(document.title for document in fresh),
+            failed=tuple((a.title, found.reason) for a, found in checks if found.failures),
+            unchanged=told.unchanged,
+            better=told.better,
+            lost=told.lost,
+            different=told.different,
+            documents=tuple(fresh),
+            checks=tuple(checks),
+        )
+
+    def promote(self, rehearsal: Rehearsal, *, progress: Progress | None = None) -> ReindexReport:
+        """Store what a rehearsal read, and publish the index of it.
+
+        Raises:
+            LibraryBusy: the scope was changed since, or is being changed.
+        """
+        scope = rehearsal.scope
+
+        def store(_: Progress) -> list[tuple[str, str]]:
+            if self._catalogue.revision(scope) != rehearsal.revision:
+                raise LibraryBusy(f"{scope} was changed since it was rehearsed; rehearse it again")
+            for document in rehearsal.documents:
+                self._catalogue.put(scope, document, revive=False)
+            for article, found in rehearsal.checks:
+                self._catalogue.record_check(article, found)
+            return list(rehearsal.failed)
+
+        return self._library.reindex(scope, store, progress or silent)
+
+    def _replayed(
+        self,
+        scope: Scope,
+        documents: Sequence[Document],
+        questions: Sequence[str],
+        notify: Progress,
+    ) -> Iterator[tuple[str, Answer, Answer]]:
+        """Each question with its answer now, and with that of an index of ``documents``."""
+        own = self.articles(scope)
+        if not questions or not own:
+            return
+        with TemporaryDirectory(prefix="rehearsal-", dir=self._settings.data_dir) as folder:
+            settings = self._settings.model_copy(update={"data_dir": Path(folder)})
+            catalogue = Catalogue.open(Path(folder))
+            embedder = Recalling(self._embedder, self._catalogue, scope)
+            beside = Engine(
+                settings, catalogue, embedder, self._reader,
+                weights=self._weights, intake=self._intake,
+            )  # fmt: skip
+            try:
+                beside._library.put(scope, documents, silent)
+                for number, question in enumerate(questions):
+                    notify("rehearsing", number, len(questions))
+                    with suppress(BadInput):
+                        before = self.ask(scope, question, only=own)
+                        yield question, before, beside.ask(scope, question)
+            finally:
+                catalogue.close()
+
     def refresh_due(
         self, every: timedelta, now: datetime, *, stop: Callable[[], bool] = lambda: False
     ) -> int:
@@ -608,6 +704,21 @@ class _Deadline:
             raise DeadlineExceeded(
                 f"no answer within {self._seconds:g} s (before {stage}); try again in a moment"
             )
+
+
+def _document(item: StoredText) -> Document:
+    article = item.article
+    return Document(
+        article.title,
+        item.text,
+        article.source,
+        article.media_type,
+        item.headings,
+        article.author,
+        article.published,
+        item.pages,
+        article.canonical,
+    )
 
 
 def _embedder(settings: IndexSettings) -> Embedder:

@@ -164,6 +164,18 @@ class Journal:
             )
             return [str(question) for question in found]
 
+    def questions(self, scope: Scope, limit: int = 50) -> list[str]:
+        """The newest different questions that are kept, answered or not."""
+        query = (
+            sa.select(answers.c.question)
+            .where(answers.c.scope == scope.key, answers.c.question.is_not(None))
+            .group_by(answers.c.question)
+            .order_by(sa.func.max(answers.c.asked_at).desc())
+            .limit(limit)
+        )
+        with self._catalogue.reading() as connection:
+            return [str(question) for question in connection.scalars(query)]
+
     def rate(
         self, scope: Scope, record_id: str, user: int, verdict: Verdict, reason: str = ""
     ) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from index.catalogue import Catalogue
 from index.errors import ArticleNotFound, SourceError
 from index.intake import Intake, Taken
-from index.types import Article, Check, Progress
+from index.types import Article, Check, Document, Progress
 
 FIRST_RETRY = timedelta(minutes=10)
 LAST_RETRY = timedelta(days=1)
@@ -34,19 +35,34 @@ def refresh(
         if stop():
             break
         progress("reading", number, len(articles))
-        before = catalogue.checks(article.scope).get(article.id)
-        now = datetime.now(UTC)
+        reread = read_again(catalogue, intake, article)
         try:
-            taken = _again(intake, article, before)
-            if taken is not None:
-                catalogue.put(article.scope, taken.document, revive=False)
-            catalogue.record_check(article, _read(now, before, taken))
-        except SourceError as error:
-            failed.append((article.title, str(error)))
-            catalogue.record_check(article, _failed(now, before, str(error)))
+            if reread.document is not None:
+                catalogue.put(article.scope, reread.document, revive=False)
         except ArticleNotFound:
-            pass  # removed in the meantime
+            continue  # removed in the meantime
+        if reread.check.failures:
+            failed.append((article.title, reread.check.reason))
+        catalogue.record_check(article, reread.check)
     return failed
+
+
+class Reread(NamedTuple):
+    """What came of reading a source again; no document where it is as it was, or fails."""
+
+    document: Document | None
+    check: Check
+
+
+def read_again(catalogue: Catalogue, intake: Intake, article: Article) -> Reread:
+    """Read one article's source again, and store nothing."""
+    before = catalogue.checks(article.scope).get(article.id)
+    now = datetime.now(UTC)
+    try:
+        taken = _again(intake, article, before)
+    except SourceError as error:
+        return Reread(None, _failed(now, before, str(error)))
+    return Reread(None if taken is None else taken.document, _read(now, before, taken))
 
 
 def _again(intake: Intake, article: Article, before: Check | None) -> Taken | None:

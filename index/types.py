@@ -314,6 +314,42 @@ class ReindexReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """A kept question, and its answers before and after; None where it was declined."""
+
+    question: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a re-index would do to the answers, found out beside the live index.
+
+    ``unchanged`` counts the kept questions that are answered alike; ``better`` were
+    declined before, ``lost`` would be declined after, ``different`` get other words.
+    ``documents`` are the texts that changed, to be stored when it is promoted, if the
+    scope is still at ``revision``.
+    """
+
+    scope: Scope
+    revision: int
+    changed: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+    unchanged: int
+    better: tuple[Replayed, ...]
+    lost: tuple[Replayed, ...]
+    different: tuple[Replayed, ...]
+    documents: tuple[Document, ...]
+    checks: tuple[tuple[Article, Check], ...]
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it loses nothing, and may be published without anybody looking."""
+        return not self.lost and not self.different
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """A generation that is still kept: what it holds, and whether it answers now."""
 

@@ -10,10 +10,12 @@ from bot import delivery, policy
 from bot.card import notice
 from bot.client import ArticleBot
 from bot.errors import NotAllowed, words_for
+from bot.panels.rehearsal import Held, RehearsalButton, rehearsal_panel
 from bot.panels.reindex import report_panel
 from bot.policy import Standing, Target
 from bot.translator import described
-from index import Scope
+from bot.working import Progress
+from index import Rehearsal, ReindexReport, Scope
 
 REFUSALS = {
     Target.NOT_MANAGER: "error.reindex.not_manager",
@@ -26,6 +28,10 @@ class Reindex(commands.Cog):
 
     def __init__(self, bot: ArticleBot) -> None:
         self.bot = bot
+        self.held = Held()
+
+    async def cog_load(self) -> None:
+        self.bot.add_dynamic_items(RehearsalButton)
 
     @app_commands.command(description=described("reindex"))
     @app_commands.allowed_installs(guilds=True, users=False)
@@ -40,12 +46,20 @@ class Reindex(commands.Cog):
         locale = interaction.locale
         try:
             scope = await self._allowed_scope(interaction)
-            report = await self.bot.workshop.run(
-                interaction, scope, lambda told: self.bot.engine.reindex(scope, progress=told)
+            done = await self.bot.workshop.run(
+                interaction, scope, lambda told: self._rehearsed(scope, told)
             )
         except Exception as error:  # noqa: BLE001 - every error becomes words, in one place
             return notice(words_for(error, locale=locale))
-        return report_panel(locale, report, shared=scope == Scope.shared())
+        if isinstance(done, Rehearsal):
+            return rehearsal_panel(locale, done, self.held.keep(done))
+        return report_panel(locale, done, shared=scope == Scope.shared())
+
+    def _rehearsed(self, scope: Scope, told: Progress) -> ReindexReport | Rehearsal:
+        """The published re-index, or what it would change where that loses something."""
+        engine = self.bot.engine
+        rehearsal = engine.rehearse(scope, progress=told)
+        return engine.promote(rehearsal, progress=told) if rehearsal.is_safe else rehearsal
 
     async def _allowed_scope(self, interaction: discord.Interaction[ArticleBot]) -> Scope:
         """The scope to re-index, judged here again: Discord's own check is only a default."""

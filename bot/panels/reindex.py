@@ -25,7 +25,7 @@ from index import ReindexReport
 
 REASON_CHARS = 200
 BAR_CELLS = 12
-STAGES = ("reading", "chunking", "embedding", "publishing")
+STAGES = ("reading", "rehearsing", "chunking", "embedding", "publishing")
 """The engine's, in their order."""
 
 

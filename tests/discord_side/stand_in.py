@@ -31,6 +31,7 @@ from index import (
     Kind,
     Passage,
     Quote,
+    Rehearsal,
     ReindexReport,
     Scope,
 )
@@ -106,6 +107,9 @@ class StandInEngine:
     added: list[tuple[Scope, str | bytes, str | None]] = field(default_factory=list)
     looked: list[timedelta] = field(default_factory=list)
     pruned: list[datetime] = field(default_factory=list)
+    rehearsal: Rehearsal = field(
+        default_factory=lambda: Rehearsal(Scope.local(), 1, (), (), 0, (), (), (), (), ())
+    )
     changed: Changes = field(default_factory=Changes)
     removed: list[Article] = field(default_factory=list)
     forgotten: list[Scope] = field(default_factory=list)
@@ -189,6 +193,15 @@ class StandInEngine:
 
     def checks(self, scope: Scope) -> dict[int, Check]:
         return {}
+
+    def rehearse(self, scope: Scope, *, progress: Callable[[str, int, int], None]) -> Rehearsal:
+        progress("reading", 0, 1)
+        return replace(self.rehearsal, scope=scope)
+
+    def promote(
+        self, rehearsal: Rehearsal, *, progress: Callable[[str, int, int], None]
+    ) -> ReindexReport:
+        return self.reindex(rehearsal.scope, progress=progress)
 
     def reindex(
         self,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -10,10 +12,20 @@ import pytest
 import simcord
 
 from bot.client import ArticleBot
-from bot.errors import ShuttingDown, words_for
-from index import LibraryBusy, Scope
+from bot.errors import Gone, ShuttingDown, words_for
+from bot.panels.rehearsal import HELD_S, MOST_HELD, Held, rehearsal_panel
+from index import LibraryBusy, Replayed, Scope
 
-from .stand_in import SENTENCES, StandInEngine, World, runs_outside, texts, until
+from .stand_in import (
+    SENTENCES,
+    StandInEngine,
+    World,
+    buttons,
+    lines,
+    runs_outside,
+    texts,
+    until,
+)
 
 pytestmark = pytest.mark.simcord(shard_count=1)
 
@@ -86,7 +98,7 @@ async def test_another_process_at_work_is_told_in_words(
     def busy(*_: Any, **__: Any) -> None:
         raise LibraryBusy("locked by 42")
 
-    monkeypatch.setattr(engine, "reindex", busy)
+    monkeypatch.setattr(engine, "rehearse", busy)
     result = await world.manager.slash(world.channel, "reindex")
     assert texts(result.response) == [words_for(LibraryBusy("locked by 42"))]
 
@@ -109,7 +121,7 @@ class TestWhileItRuns:
         await world.env.advance_time(60)
         assert texts(result.response)[0] == "## Re-indexing"
         assert texts(result.response)[1] == (
-            "Step 3 of 4: embedding new text\n`████░░░░░░░░` 1\u00a0of\u00a03"
+            "Step 4 of 5: embedding new text\n`████░░░░░░░░` 1\u00a0of\u00a03"
         )
         held.reindex_gate.set()
         await self.finished(bot, world.env)
@@ -148,3 +160,80 @@ class TestWhileItRuns:
         assert await draining
         assert texts(result.response) == [words_for(ShuttingDown())]
         assert held.reindexed == []
+
+
+class TestRehearsal:
+    @pytest.fixture
+    def losing(self, world: World, engine: StandInEngine) -> StandInEngine:
+        engine.gives_articles_to(world.scope)
+        lost = (Replayed("When was it built?", "1862", None),)
+        engine.rehearsal = replace(engine.rehearsal, changed=("Rules",), unchanged=4, lost=lost)
+        return engine
+
+    async def test_what_loses_answers_is_shown_and_waits(
+        self, world: World, losing: StandInEngine
+    ) -> None:
+        result = await world.manager.slash(world.channel, "reindex")
+        shown = texts(result.response)
+        assert shown[0] == "## This re-index would change answers"
+        assert "4 are answered as before" in shown[1]
+        assert shown[3] == (
+            "**No longer answered** (1)\n- When was it built?\n  1862 → *does not say*"
+        )
+        assert losing.reindexed == []
+        pressed = buttons(result.response)
+        await world.manager.click(result.response, custom_id=pressed["Publish"])
+        assert losing.reindexed == [world.scope]
+        assert texts(result.response)[0] == "## Re-indexed this server's articles"
+
+    async def test_it_can_be_discarded(self, world: World, losing: StandInEngine) -> None:
+        result = await world.manager.slash(world.channel, "reindex")
+        await world.manager.click(result.response, custom_id=buttons(result.response)["Discard"])
+        assert texts(result.response) == ["Discarded. I go on answering from the old text."]
+        assert losing.reindexed == []
+
+    async def test_members_cannot_publish_it(self, world: World, losing: StandInEngine) -> None:
+        result = await world.manager.slash(world.channel, "reindex")
+        await world.ann.click(result.response, custom_id=buttons(result.response)["Publish"])
+        assert losing.reindexed == []
+        await world.manager.click(result.response, custom_id=buttons(result.response)["Publish"])
+        assert losing.reindexed == [world.scope]
+
+    async def test_shared_articles_are_published_by_who_may_rehearse_them(
+        self, world: World, engine: StandInEngine, env: simcord.Env, bot: ArticleBot
+    ) -> None:
+        different = (Replayed("When?", "1862", "1863"),)
+        engine.rehearsal = replace(engine.rehearsal, changed=("A",), different=different)
+        result = await world.manager.slash(world.channel, "reindex")
+        env.create_guild("Elsewhere")  # now only the owner may
+        bot.owner_id = world.ann.id
+        publish = buttons(result.response)["Publish"]
+        await world.manager.click(result.response, custom_id=publish)
+        assert engine.reindexed == []
+        bot.owner_id = world.manager.id
+        await world.manager.click(result.response, custom_id=publish)
+        assert engine.reindexed == [Scope.shared()]
+
+
+def test_rehearsals_are_held_for_an_hour_and_not_too_many(
+    engine: StandInEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held()
+    names = [held.keep(engine.rehearsal) for _ in range(MOST_HELD + 1)]
+    with pytest.raises(Gone):
+        held.take(names[0])
+    assert held.take(names[1]) == engine.rehearsal
+    later = time.monotonic() + HELD_S + 1
+    monkeypatch.setattr("bot.panels.rehearsal.time.monotonic", lambda: later)
+    with pytest.raises(Gone):
+        held.take(names[2])
+
+
+@pytest.mark.parametrize("language", [None, "de"])
+def test_a_rehearsal_fits_a_message(language: str | None, engine: StandInEngine) -> None:
+    evil = "@everyone **x** [a](http://b.example) `" * 50
+    many = (Replayed(evil, evil, evil),) * 50
+    worst = replace(engine.rehearsal, changed=(evil,) * 50, better=many, lost=many, different=many)
+    panel = rehearsal_panel(language, worst, "0" * 16)
+    assert panel.content_length() <= 4000
+    assert "](http://" not in "".join(lines(panel))

@@ -26,26 +26,26 @@ class Clock:
 def test_progress_shows_the_step_a_bar_the_counts_and_the_time_left() -> None:
     assert lines(progress_panel(None, "embedding", 600, 1200, left_s=31.0)) == [
         "## Re-indexing",
-        "Step 3 of 4: embedding new text\n`██████░░░░░░` 600\u00a0of\u00a01,200",
+        "Step 4 of 5: embedding new text\n`██████░░░░░░` 600\u00a0of\u00a01,200",
         "-# About 40 seconds left in this step.\n"
         "-# Keep asking: I answer from the old index until the new one is ready.",
     ]
     assert lines(progress_panel("de", "embedding", 600, 1200))[1] == (
-        "Schritt 3 von 4: neuen Text einbetten\n`██████░░░░░░` 600\u00a0von\u00a01.200"
+        "Schritt 4 von 5: neuen Text einbetten\n`██████░░░░░░` 600\u00a0von\u00a01.200"
     )
 
 
 @pytest.mark.parametrize(
     ("seen", "line"),
     [
-        (("reading", 0, 1), "Step 1 of 4: reading the articles"),
-        (("chunking", 0, 0), "Step 2 of 4: finding the sentences"),
+        (("reading", 0, 1), "Step 1 of 5: reading the articles"),
+        (("chunking", 0, 0), "Step 3 of 5: finding the sentences"),
         (
             ("embedding", 600, 1200),
-            "Step 3 of 4: embedding new text\n`██████░░░░░░` 600 of 1,200",
+            "Step 4 of 5: embedding new text\n`██████░░░░░░` 600 of 1,200",
         ),
-        (("embedding", 9, 3), "Step 3 of 4: embedding new text\n`████████████` 9 of 3"),
-        (("publishing", 1, 1), "Step 4 of 4: switching over"),
+        (("embedding", 9, 3), "Step 4 of 5: embedding new text\n`████████████` 9 of 3"),
+        (("publishing", 1, 1), "Step 5 of 5: switching over"),
         (("waiting", 0, 0), "Waiting for my turn …"),
     ],
 )

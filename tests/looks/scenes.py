@@ -18,7 +18,9 @@ from index import (
     Check,
     Kind,
     LibraryBusy,
+    Rehearsal,
     ReindexReport,
+    Replayed,
     Scope,
     StorageError,
     Version,
@@ -472,6 +474,21 @@ async def what_changed(stage: Stage) -> Any:
     given = {"article": "Harbour regulations"}
     changing = {"changes": lambda *_: found}
     return await stage.manages("whatchanged", given=given, shelf=SHELF, stood_in=changing)
+
+
+@scene
+async def rehearsal_with_losses(stage: Stage) -> Any:
+    found = Rehearsal(
+        Scope.shared(), 7, (LONG_TITLE,), (), 41,
+        better=(Replayed("Are dogs allowed on the pier?", None, "on the outer pier"),),
+        lost=(Replayed("When does the harbour close?", "at dusk", None),),
+        different=(
+            Replayed("What is the fee for a night?", "forty crowns", "fifty crowns"),
+            Replayed(HOSTILE_TITLE, HOSTILE_TITLE, HOSTILE_TITLE),
+        ),
+        documents=(), checks=(),
+    )  # fmt: skip
+    return await stage.reindexes(stood_in={"rehearse": lambda _: found})
 
 
 @scene

@@ -19,6 +19,7 @@ from index import (
     Passage,
     Progress,
     Quote,
+    Rehearsal,
     ReindexReport,
     Scope,
 )
@@ -85,6 +86,15 @@ class StagedEngine:
         if self.shelf and scope != Scope.shared():
             return list(self.shelf)
         return [] if self.is_shared_alone else self.real.articles(scope)
+
+    def rehearse(self, scope: Scope, *, progress: Progress) -> Rehearsal:
+        if self.failure is not None:
+            raise self.failure
+        stood_in = self.stood_in.get("rehearse")
+        return stood_in(scope) if stood_in else self.real.rehearse(scope, progress=progress)
+
+    def promote(self, rehearsal: Rehearsal, *, progress: Progress) -> ReindexReport:
+        return self.reindex(rehearsal.scope, progress=progress)
 
     def reindex(self, scope: Scope, *, progress: Progress) -> ReindexReport:
         if self.failure is not None:

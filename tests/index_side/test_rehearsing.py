@@ -1,0 +1,88 @@
+"""A re-index rehearsed: what it would change in the answers, and nothing else changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from index import Engine, LibraryBusy, Scope
+from tests.conftest import WordEmbedder
+
+LOCAL = Scope.local()
+QUESTIONS = ("Who has a ship?", "Who has gold?", "What came to the island?")
+BEFORE = "The king has a ship. The queen has gold."
+
+
+@pytest.fixture
+def tale(tmp_path: Path) -> Path:
+    file = tmp_path / "tale.txt"
+    file.write_text(BEFORE)
+    return file
+
+
+@pytest.fixture
+def engine(open_engine, tale: Path) -> Engine:
+    engine: Engine = open_engine(threshold=0.5)
+    engine.add(LOCAL, tale)
+    engine.journal.prefer(LOCAL, keep_questions="all")
+    for question in QUESTIONS:
+        engine.journal.record(LOCAL, 1, engine.ask(LOCAL, question))
+    return engine
+
+
+def test_what_would_change_is_told_and_nothing_changes(engine: Engine, tale: Path) -> None:
+    before = (engine.articles(LOCAL), engine.verify(LOCAL), engine.checks(LOCAL))
+    answers = {question: engine.ask(LOCAL, question).text for question in QUESTIONS}
+    tale.write_text("The king has two ships and a ship. A storm came to the island.")
+    found = engine.rehearse(LOCAL)
+    assert found.changed == ("tale",)
+    after = {r.question: r.after for r in (*found.better, *found.lost, *found.different)}
+    assert {r.question for r in found.different} <= {QUESTIONS[0]}
+    assert found.unchanged + len(after) == 3
+    assert not found.is_safe
+    assert (engine.articles(LOCAL), engine.verify(LOCAL), engine.checks(LOCAL)) == before
+    assert {question: engine.ask(LOCAL, question).text for question in QUESTIONS} == answers
+    engine.promote(found)
+    for question in QUESTIONS:
+        assert engine.ask(LOCAL, question).text == after.get(question, answers[question])
+    assert engine.articles(LOCAL)[0].version == 2
+    assert not list(tale.parent.glob("data/rehearsal-*"))
+
+
+def test_what_only_adds_is_safe(engine: Engine, tale: Path) -> None:
+    tale.write_text(f"{BEFORE}\n\nA storm came to the island.")
+    found = engine.rehearse(LOCAL)
+    assert (found.is_safe, found.lost, found.different) == (True, (), ())
+
+
+def test_nothing_new_asks_nothing(engine: Engine, embedder: WordEmbedder) -> None:
+    embedder.encoded.clear()
+    found = engine.rehearse(LOCAL)
+    assert (found.changed, found.unchanged, found.is_safe) == ((), 0, True)
+    assert embedder.encoded == []
+    assert engine.promote(found).embedded == 0
+
+
+def test_what_the_rehearsal_embedded_is_not_embedded_again(engine: Engine, tale: Path) -> None:
+    tale.write_text("The king has gold. The queen has a storm.")
+    found = engine.rehearse(LOCAL)
+    assert engine.promote(found).embedded == 0
+
+
+def test_a_rehearsal_that_is_overtaken_is_not_promoted(engine: Engine, tale: Path) -> None:
+    tale.write_text("The king has gold.")
+    found = engine.rehearse(LOCAL)
+    engine.add(LOCAL, b"The island has a queen.", title="new")
+    with pytest.raises(LibraryBusy, match="rehearse it again"):
+        engine.promote(found)
+    assert engine.articles(LOCAL)[0].version == 1
+
+
+def test_a_source_that_fails_is_told_and_keeps_its_text(engine: Engine, tale: Path) -> None:
+    tale.unlink()
+    found = engine.rehearse(LOCAL)
+    assert [title for title, _ in found.failed] == ["tale"]
+    assert engine.promote(found).failed == found.failed
+    assert engine.ask(LOCAL, "Who has a ship?").text == "The king has a ship."
+    assert engine.checks(LOCAL)[1].failures == 1
