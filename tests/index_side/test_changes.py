@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import ArticleNotFound, Changes, Engine, Scope
+from index import ArticleNotFound, Changes, Engine, IndexSettings, Scope, restore
 from index.changes import changes
 from index.engine import UNDO
 
@@ -122,3 +123,41 @@ def test_long_texts_are_compared_in_no_time() -> None:
     found = changes(before, after)
     assert time.monotonic() - begun < 3
     assert (len(found.removed), len(found.added), found.changed) == (6_000, 6_000, ())
+
+
+def test_a_backup_taken_under_load_answers_alike_elsewhere(open_engine, tmp_path, embedder) -> None:
+    """While one thread adds and another asks; what is restored is one state, whole."""
+    engine: Engine = open_engine(threshold=0)
+    things = ("ship", "gold", "island", "storm", "king", "queen")
+    for number in range(20):
+        text = f"The king {number} has a {things[number % 6]}. A storm {number} came."
+        engine.add(LOCAL, text.encode(), title=f"T {number}")
+    questions = [f"{a} {b} {n}?" for n in range(6) for a in things for b in things][:200]
+    expected = {question: engine.ask(LOCAL, question).quotes for question in questions}
+    stopping = threading.Event()
+    failed: list[BaseException] = []
+
+    def load() -> None:
+        number = 0
+        try:
+            while not stopping.is_set():
+                number += 1
+                engine.add(Scope.guild(5), f"The ship {number}.".encode(), title="load")
+                engine.ask(LOCAL, questions[number % 200])
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            failed.append(error)
+
+    busy = threading.Thread(target=load)
+    busy.start()
+    try:
+        engine.back_up(tmp_path / "copy.sqlite")
+    finally:
+        stopping.set()
+        busy.join()
+    assert failed == []
+    assert restore(tmp_path / "elsewhere", tmp_path / "copy.sqlite") is None
+    settings = IndexSettings(data_dir=tmp_path / "elsewhere", threshold=0)
+    with Engine.open(settings, embedder=embedder) as other:
+        assert {question: other.ask(LOCAL, question).quotes for question in questions} == expected
+        assert other.verify(LOCAL).problems == ()
+        assert other.verify(Scope.guild(5)).problems == ()
