@@ -47,7 +47,9 @@ def zipped(*files: tuple[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files:
-            archive.writestr(name, data)
+            # As the format wants it: by these bytes an EPUB is known.
+            how = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
+            archive.writestr(name, data, how)
     return out.getvalue()
 
 
@@ -212,10 +214,10 @@ def test_telling_a_feed_takes_no_time_whatever_stands_before_it() -> None:
     assert time.monotonic() - begun < 0.5
 
 
-def test_a_small_file_cannot_become_a_long_text(sandbox: Sandbox) -> None:
-    chapter = b"<p>" + b"word " * 2_000_000 + b"</p>"
+def test_a_small_file_cannot_become_a_long_text() -> None:
+    chapter = b"<p>" + b"word " * 1_100_000 + b"</p>"
     with pytest.raises(SourceError, match="at most 5,000,000 are read"):
-        sandbox.parse(load(epub(chapter), filename="a.epub", max_bytes=1_000_000))
+        parse(load(epub(chapter), filename="a.epub", max_bytes=1_000_000))
 
 
 def test_closing_ends_a_file_in_the_middle() -> None:
