@@ -153,6 +153,12 @@ class Catalogue:
                     .where(articles.c.scope == scope.key, articles.c.id == article_id)
                     .values(version=version, removed_at=None)
                 )
+            # What their servers said of newer texts would hide these from the next reading.
+            connection.execute(
+                sa.update(checks)
+                .where(checks.c.scope == scope.key, checks.c.article_id.in_(list(to)))
+                .values(etag="", last_modified="")
+            )
             connection.execute(
                 sa.update(articles)
                 .where(
@@ -203,9 +209,10 @@ class Catalogue:
             ]
 
     def prune(self, removed_before: datetime, keep: int) -> int:
-        """Delete articles removed before then, and of each article all but its ``keep``
-        newest versions; how many articles were deleted.
+        """Delete the texts of articles removed before then, and of each other article all but
+        the ``keep`` newest versions and the live one; how many articles lost their texts.
         """
+        newer = versions.alias()
         has_text = sa.exists().where(
             versions.c.scope == articles.c.scope, versions.c.article_id == articles.c.id
         )
@@ -216,16 +223,31 @@ class Catalogue:
             pairs = [(row.scope, row.id) for row in connection.execute(gone)]
             for scope, number in pairs:
                 # Its row stays, so that neither its number nor a version is given out again.
+                connection.execute(
+                    sa.update(articles)
+                    .where(articles.c.scope == scope, articles.c.id == number)
+                    .values(version=self._newest(connection, Scope(scope), number))
+                )
                 for table in (checks, versions):
                     connection.execute(
                         sa.delete(table).where(table.c.scope == scope, table.c.article_id == number)
                     )
             newest = (
-                sa.select(articles.c.version)
-                .where(articles.c.scope == versions.c.scope, articles.c.id == versions.c.article_id)
+                sa.select(sa.func.max(newer.c.version))
+                .where(
+                    newer.c.scope == versions.c.scope,
+                    newer.c.article_id == versions.c.article_id,
+                )
                 .scalar_subquery()
             )
-            connection.execute(sa.delete(versions).where(versions.c.version <= newest - keep))
+            live = sa.exists().where(
+                articles.c.scope == versions.c.scope,
+                articles.c.id == versions.c.article_id,
+                articles.c.version == versions.c.version,
+            )
+            connection.execute(
+                sa.delete(versions).where(versions.c.version <= newest - keep, ~live)
+            )
         return len(pairs)
 
     def stored(self, scope: Scope, article_id: int, version: int) -> StoredVersion:

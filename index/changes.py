@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 from index.types import Changes
 
 _MOST_PAIRS = 2_500
-_MOST_COMPARED = 4_000
+_MOST_COMPARED = 400
 """Sentences of both versions; beyond it, ones that occur often are not matched."""
 _ALIKE = 0.5
 """The share of words that makes one sentence a changed form of another."""

@@ -10,6 +10,7 @@ Synchronous, and safe to use from several threads and processes at once.
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from index.answering import Found, Reading, find, passages, read
 from index.catalogue import Catalogue, StoredText, content_hash
 from index.changes import changes
 from index.chunking import paragraphs, quotable
+from index.database import mapped
 from index.embedding import Embedder, PackagedEmbedder, SentenceTransformerEmbedder, Vectors
 from index.errors import (
     ArticleNotFound,
@@ -32,6 +34,7 @@ from index.errors import (
     DeadlineExceeded,
     LibraryBusy,
     LibraryFull,
+    RehearsalOutdated,
     SourceError,
 )
 from index.followup import leans, resolved
@@ -81,6 +84,7 @@ from index.types import (
 
 UNDO = timedelta(days=1)
 """How long a removed article can be brought back."""
+_REHEARSALS = "rehearsal-"
 _MOST_DUE = 20
 """Pages of one scope that are read again at once: the others get their turn."""
 _FEED_S = 300.0
@@ -356,6 +360,11 @@ class Engine:
 
         How many articles were deleted. Run it daily.
         """
+        # What a killed rehearsal left behind.
+        for left in self._settings.data_dir.glob(f"{_REHEARSALS}*"):
+            with suppress(OSError):
+                if now.timestamp() - left.stat().st_mtime > UNDO.total_seconds():
+                    shutil.rmtree(left, ignore_errors=True)
         return self._catalogue.prune(now - UNDO, self._settings.kept_versions)
 
     def checks(self, scope: Scope) -> dict[int, Check]:
@@ -404,11 +413,18 @@ class Engine:
             progress or silent,
         )
 
-    def rehearse(self, scope: Scope, *, progress: Progress | None = None) -> Rehearsal:
-        """Find out what a re-index would change, without changing anything.
+    def rehearse(
+        self,
+        scope: Scope,
+        *,
+        asked_in: Scope | None = None,
+        progress: Progress | None = None,
+    ) -> Rehearsal:
+        """Find out what a re-index would change, without changing an article or an answer.
 
         Sources are read again; where a text changed, an index is built beside the live one
-        and the newest questions that the journal keeps are asked of both.
+        and the newest questions that the journal keeps of ``asked_in`` (None: of the same
+        scope) are asked of both.
 
         Raises:
             StorageError: there is no space for it.
@@ -426,7 +442,7 @@ class Engine:
             if document is not None and content_hash(document) != article.content_hash:
                 stored[article.id] = document
                 fresh.append(document)
-        questions = self.journal.questions(scope) if fresh else []
+        questions = self.journal.questions(asked_in or scope) if fresh else []
         told = compared(self._replayed(scope, list(stored.values()), questions, notify))
         return Rehearsal(
             scope=scope,
@@ -445,15 +461,19 @@ class Engine:
         """Store what a rehearsal read, and publish the index of it.
 
         Raises:
-            LibraryBusy: the scope was changed since, or is being changed.
+            RehearsalOutdated: the scope was changed since.
+            LibraryBusy: it is being changed.
         """
         scope = rehearsal.scope
 
         def store(_: Progress) -> list[tuple[str, str]]:
             if self._catalogue.revision(scope) != rehearsal.revision:
-                raise LibraryBusy(f"{scope} was changed since it was rehearsed; rehearse it again")
+                raise RehearsalOutdated(
+                    "The articles were changed since this was rehearsed. Re-index again."
+                )
             for document in rehearsal.documents:
-                self._catalogue.put(scope, document, revive=False)
+                with suppress(ArticleNotFound):  # removed in the meantime
+                    self._catalogue.put(scope, document, revive=False)
             for article, found in rehearsal.checks:
                 self._catalogue.record_check(article, found)
             return list(rehearsal.failed)
@@ -471,7 +491,15 @@ class Engine:
         own = self.articles(scope)
         if not questions or not own:
             return
-        with TemporaryDirectory(prefix="rehearsal-", dir=self._settings.data_dir) as folder:
+
+        def building(_: str, done: int, total: int) -> None:
+            notify("rehearsing", done, total)
+
+        data_dir = self._settings.data_dir
+        with (
+            mapped(data_dir),
+            TemporaryDirectory(prefix=_REHEARSALS, dir=data_dir) as folder,
+        ):
             settings = self._settings.model_copy(update={"data_dir": Path(folder)})
             catalogue = Catalogue.open(Path(folder))
             embedder = Recalling(self._embedder, self._catalogue, scope)
@@ -480,7 +508,9 @@ class Engine:
                 weights=self._weights, intake=self._intake,
             )  # fmt: skip
             try:
-                beside._library.put(scope, documents, silent)
+                beside._library.put(scope, documents, building)
+                # A question is somebody's: nothing of it is kept.
+                embedder.learning = False
                 for number, question in enumerate(questions):
                     notify("rehearsing", number, len(questions))
                     with suppress(BadInput):
@@ -533,8 +563,8 @@ class Engine:
     def roll_back(self, scope: Scope, name: str) -> list[Article]:
         """Make the articles of ``scope`` what they were in the generation ``name``.
 
-        Changed articles get their old text back, removed ones return and added ones are
-        removed, until their sources are read again. The articles as they are then.
+        Changed articles get their old text back, until their sources are read again; removed
+        ones return, and added ones are removed. The articles as they are then.
 
         Raises:
             ArticleNotFound: that generation, or a text that it held, is no longer kept.

@@ -6,6 +6,7 @@ EngineError
 │   ├── QuestionError        a question is empty, too long or has no words
 │   │   └── LanguageError        a question in a language the model does not know
 │   ├── LibraryFull          a server has as many articles as it may
+│   ├── RehearsalOutdated    the articles were changed since the rehearsal
 │   └── ArticleNotFound      no such article, or none at all, in the scope
 ├── TryAgain             nothing is wrong; a later try may succeed
 │   ├── LibraryBusy          another process or thread is writing this scope
@@ -45,6 +46,10 @@ class LanguageError(QuestionError):
 
 class LibraryFull(BadInput):
     """The scope holds as many articles as it may."""
+
+
+class RehearsalOutdated(BadInput):
+    """What was rehearsed no longer fits the articles."""
 
 
 class ArticleNotFound(BadInput):

@@ -46,7 +46,7 @@ def _words(answer: Answer) -> tuple[str | None, ...]:
 
 
 class Recalling:
-    """An embedder that knows what a catalogue has cached, and adds to it what is new."""
+    """An embedder that knows what a catalogue has cached, and while ``learning`` adds to it."""
 
     def __init__(self, embedder: Embedder, catalogue: Catalogue, scope: Scope) -> None:
         self._embedder = embedder
@@ -54,6 +54,7 @@ class Recalling:
         self._scope = scope
         self.fingerprint = embedder.fingerprint
         self.max_tokens = embedder.max_tokens
+        self.learning = True
 
     @property
     def dimension(self) -> int:
@@ -70,7 +71,8 @@ class Recalling:
         if missing:
             fresh = self._embedder.encode([text_of[key] for key in missing], step)
             new = dict(zip(missing, fresh, strict=True))
-            self._catalogue.cache_vectors(self._scope, self.fingerprint, new)
+            if self.learning:
+                self._catalogue.cache_vectors(self._scope, self.fingerprint, new)
             known |= new
         found = np.empty((len(texts), self.dimension), dtype=np.float32)
         for row, key in enumerate(keys):

@@ -46,8 +46,9 @@ class Reindex(commands.Cog):
         locale = interaction.locale
         try:
             scope = await self._allowed_scope(interaction)
+            asked_in = Scope.guild(interaction.guild_id or 0)
             done = await self.bot.workshop.run(
-                interaction, scope, lambda told: self._rehearsed(scope, told)
+                interaction, scope, lambda told: self._rehearsed(scope, asked_in, told)
             )
         except Exception as error:  # noqa: BLE001 - every error becomes words, in one place
             return notice(words_for(error, locale=locale))
@@ -55,10 +56,12 @@ class Reindex(commands.Cog):
             return rehearsal_panel(locale, done, self.held.keep(done))
         return report_panel(locale, done, shared=scope == Scope.shared())
 
-    def _rehearsed(self, scope: Scope, told: Progress) -> ReindexReport | Rehearsal:
+    def _rehearsed(
+        self, scope: Scope, asked_in: Scope, told: Progress
+    ) -> ReindexReport | Rehearsal:
         """The published re-index, or what it would change where that loses something."""
         engine = self.bot.engine
-        rehearsal = engine.rehearse(scope, progress=told)
+        rehearsal = engine.rehearse(scope, asked_in=asked_in, progress=told)
         return engine.promote(rehearsal, progress=told) if rehearsal.is_safe else rehearsal
 
     async def _allowed_scope(self, interaction: discord.Interaction[ArticleBot]) -> Scope:

@@ -148,7 +148,7 @@ def rebuild(session: Session, scope: Scope) -> None:
 def rollback(session: Session, generation: str | None, scope: Scope) -> None:
     """Make the articles what they were in an earlier GENERATION; without one, list those kept.
 
-    It holds until their sources are read again.
+    A changed article gets its old text back until its source is read again.
     """
     with session.library() as engine:
         if generation is None:

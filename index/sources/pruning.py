@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
@@ -23,6 +24,7 @@ _BLOCKS = frozenset(
     ("p", "li", "td", "th", "dd", "dt", "blockquote", "pre", "h1", "h2", "h3", "h4", "h5", "h6")
 ) | {"figcaption", "summary", "caption"}
 _PARTS = ("header", "ul", "ol", "dl", "div", "section", "table", "aside", "center", *_BLOCKS)
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _MUCH = 0.3
 """The share of the running text that nothing that is dropped may hold."""
 _NEARLY_ALL = 0.85
@@ -49,10 +51,20 @@ def article_of(body: Any, title: str) -> Any:
             continue
         if _is_links(element) or _is_call(element):
             _drop(element, root, total)
-        elif element.tag in _BLOCKS and _TAILS.search(" ".join(element.text_content().split())):
-            for after in [element, *element.itersiblings()]:
-                _drop(after, root, total)
+        elif element.tag in _HEADINGS and _TAILS.search(" ".join(element.text_content().split())):
+            below = [element, *_below(element)]
+            if sum(map(_running, below)) <= _MUCH * total:
+                for each in below:
+                    _drop(each, root, total)
     return root
+
+
+def _below(heading: Any) -> Iterator[Any]:
+    """What stands beside a heading and below it, up to the next of its level or above."""
+    for element in heading.itersiblings():
+        if element.tag in _HEADINGS and element.tag <= heading.tag:
+            return
+        yield element
 
 
 def _drop(element: Any, within: Any, total: int) -> None:

@@ -194,7 +194,9 @@ class StandInEngine:
     def checks(self, scope: Scope) -> dict[int, Check]:
         return {}
 
-    def rehearse(self, scope: Scope, *, progress: Callable[[str, int, int], None]) -> Rehearsal:
+    def rehearse(
+        self, scope: Scope, *, asked_in: Scope, progress: Callable[[str, int, int], None]
+    ) -> Rehearsal:
         progress("reading", 0, 1)
         return replace(self.rehearsal, scope=scope)
 

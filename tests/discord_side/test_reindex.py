@@ -13,7 +13,7 @@ import simcord
 
 from bot.client import ArticleBot
 from bot.errors import Gone, ShuttingDown, words_for
-from bot.panels.rehearsal import HELD_S, MOST_HELD, Held, rehearsal_panel
+from bot.panels.rehearsal import HELD_S, MOST_HELD, Held, details_panel, rehearsal_panel
 from index import LibraryBusy, Replayed, Scope
 
 from .stand_in import (
@@ -177,9 +177,14 @@ class TestRehearsal:
         shown = texts(result.response)
         assert shown[0] == "## This re-index would change answers"
         assert "4 are answered as before" in shown[1]
-        assert shown[3] == (
-            "**No longer answered** (1)\n- When was it built?\n  1862 → *does not say*"
+        assert shown[3] == "**No longer answered** (1)"
+        assert "When was it built?" not in "".join(shown)
+        details = await world.manager.click(
+            result.response, custom_id=buttons(result.response)["Show them"]
         )
+        assert texts(details.response) == [
+            "**No longer answered** (1)\n- When was it built?\n  1862 → *does not say*"
+        ]
         assert losing.reindexed == []
         pressed = buttons(result.response)
         await world.manager.click(result.response, custom_id=pressed["Publish"])
@@ -215,18 +220,42 @@ class TestRehearsal:
         assert engine.reindexed == [Scope.shared()]
 
 
-def test_rehearsals_are_held_for_an_hour_and_not_too_many(
+def test_rehearsals_are_held_for_an_hour_the_newest_of_each_scope(
     engine: StandInEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    names = [held.keep(engine.rehearsal) for _ in range(MOST_HELD + 1)]
+    of = [replace(engine.rehearsal, scope=Scope.guild(n)) for n in range(1, MOST_HELD + 2)]
+    names = [held.keep(rehearsal) for rehearsal in of]
     with pytest.raises(Gone):
-        held.take(names[0])
-    assert held.take(names[1]) == engine.rehearsal
+        held.get(names[0])
+    assert held.get(names[1]) is of[1]
+    newer = held.keep(replace(of[1], unchanged=7))
+    with pytest.raises(Gone):
+        held.get(names[1])
+    assert held.get(newer).unchanged == 7
     later = time.monotonic() + HELD_S + 1
     monkeypatch.setattr("bot.panels.rehearsal.time.monotonic", lambda: later)
     with pytest.raises(Gone):
-        held.take(names[2])
+        held.get(names[2])
+
+
+async def test_a_rehearsal_can_be_published_after_a_passing_failure(
+    world: World, engine: StandInEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.gives_articles_to(world.scope)
+    engine.rehearsal = replace(engine.rehearsal, lost=(Replayed("When?", "1862", None),))
+    result = await world.manager.slash(world.channel, "reindex")
+    publish = buttons(result.response)["Publish"]
+
+    def busy(*_: Any, **__: Any) -> None:
+        raise LibraryBusy("locked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "promote", busy)
+        await world.manager.click(result.response, custom_id=publish)
+    assert engine.reindexed == []
+    await world.manager.click(result.response, custom_id=publish)
+    assert engine.reindexed == [world.scope]
 
 
 @pytest.mark.parametrize("language", [None, "de"])
@@ -234,6 +263,6 @@ def test_a_rehearsal_fits_a_message(language: str | None, engine: StandInEngine)
     evil = "@everyone **x** [a](http://b.example) `" * 50
     many = (Replayed(evil, evil, evil),) * 50
     worst = replace(engine.rehearsal, changed=(evil,) * 50, better=many, lost=many, different=many)
-    panel = rehearsal_panel(language, worst, "0" * 16)
-    assert panel.content_length() <= 4000
-    assert "](http://" not in "".join(lines(panel))
+    for panel in (rehearsal_panel(language, worst, "0" * 16), details_panel(language, worst)):
+        assert panel.content_length() <= 4000
+        assert "](http://" not in "".join(lines(panel))

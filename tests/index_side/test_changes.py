@@ -116,7 +116,36 @@ def test_a_generation_whose_texts_are_gone_is_not_rolled_back_to(open_engine) ->
     assert engine.articles(LOCAL)[0].version == 2
 
 
+def test_no_version_is_given_out_twice_whatever_was_rolled_back(open_engine) -> None:
+    engine: Engine = open_engine(threshold=0)
+    engine.add(LOCAL, b"The king has a ship.", title="A tale")
+    (first,) = engine.generations(LOCAL)
+    second = engine.add(LOCAL, b"The king has a storm.", title="A tale")
+    assert engine.ask(LOCAL, "What has the king?").text == "The king has a storm."
+    engine.roll_back(LOCAL, first.name)
+    engine.remove(LOCAL, second.id)
+    engine.prune(datetime.now(UTC) + UNDO + timedelta(minutes=1))
+    third = engine.add(LOCAL, b"The king has gold.", title="A tale")
+    assert (third.id, third.version) == (second.id, 3)
+    assert engine.ask(LOCAL, "What has the king?").text == "The king has gold."
+
+
+def test_pruning_keeps_the_live_version_after_a_roll_back(open_engine) -> None:
+    engine: Engine = open_engine(threshold=0, kept_versions=1)
+    article = engine.add(LOCAL, b"The king has a ship.", title="A tale")
+    (first,) = engine.generations(LOCAL)
+    engine.add(LOCAL, b"The king has a storm.", title="A tale")
+    engine.roll_back(LOCAL, first.name)
+    engine.prune(datetime.now(UTC))
+    assert engine.ask(LOCAL, "What has the king?").text == "The king has a ship."
+    assert [version.number for version in engine.versions(LOCAL, article.id)] == [1, 2]
+
+
 def test_long_texts_are_compared_in_no_time() -> None:
+    repeated = [text for n in range(1_500) for text in (f"Only here {n}.", "Again and again.")]
+    begun = time.monotonic()
+    changes(repeated, ["Something else.", *repeated[::-1]])
+    assert time.monotonic() - begun < 3
     before = [f"Sentence {n} of the old text." for n in range(6_000)]
     after = [f"Line {n} is written anew." for n in range(6_000)]
     begun = time.monotonic()

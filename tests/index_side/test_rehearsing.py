@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from index import Engine, LibraryBusy, Scope
+from index import Engine, RehearsalOutdated, Scope
 from tests.conftest import WordEmbedder
 
 LOCAL = Scope.local()
@@ -74,7 +76,7 @@ def test_a_rehearsal_that_is_overtaken_is_not_promoted(engine: Engine, tale: Pat
     tale.write_text("The king has gold.")
     found = engine.rehearse(LOCAL)
     engine.add(LOCAL, b"The island has a queen.", title="new")
-    with pytest.raises(LibraryBusy, match="rehearse it again"):
+    with pytest.raises(RehearsalOutdated, match="Re-index again"):
         engine.promote(found)
     assert engine.articles(LOCAL)[0].version == 1
 
@@ -86,3 +88,31 @@ def test_a_source_that_fails_is_told_and_keeps_its_text(engine: Engine, tale: Pa
     assert engine.promote(found).failed == found.failed
     assert engine.ask(LOCAL, "Who has a ship?").text == "The king has a ship."
     assert engine.checks(LOCAL)[1].failures == 1
+
+
+def test_nothing_of_the_questions_is_kept(engine: Engine, tale: Path) -> None:
+    tale.write_text("The king has gold. The queen has a storm.")
+    engine.rehearse(LOCAL)
+    keys = [hashlib.sha256(question.encode()).digest()[:16] for question in QUESTIONS]
+    assert engine._catalogue.cached_vectors(LOCAL, WordEmbedder.fingerprint, keys) == {}
+
+
+def test_the_shared_articles_are_rehearsed_with_a_servers_questions(
+    engine: Engine, tale: Path
+) -> None:
+    shared, guild = Scope.shared(), Scope.guild(7)
+    engine.add(shared, tale)
+    engine.journal.prefer(guild, keep_questions="all")
+    engine.journal.record(guild, 1, engine.ask(guild, QUESTIONS[0]))
+    tale.write_text("The island has a storm.")
+    found = engine.rehearse(shared, asked_in=guild)
+    assert [replayed.question for replayed in found.lost] == [QUESTIONS[0]]
+
+
+def test_what_a_killed_rehearsal_left_is_swept(engine: Engine, tmp_path: Path) -> None:
+    left = tmp_path / "data" / "rehearsal-killed"
+    left.mkdir()
+    engine.prune(datetime.now(UTC))
+    assert left.exists()
+    engine.prune(datetime.now(UTC) + timedelta(days=2))
+    assert not left.exists()

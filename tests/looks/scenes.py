@@ -25,7 +25,7 @@ from index import (
     StorageError,
     Version,
 )
-from tests.discord_side.stand_in import runs_outside
+from tests.discord_side.stand_in import buttons, runs_outside
 
 from .stage import (
     HOSTILE,
@@ -489,6 +489,12 @@ async def rehearsal_with_losses(stage: Stage) -> Any:
         documents=(), checks=(),
     )  # fmt: skip
     return await stage.reindexes(stood_in={"rehearse": lambda _: found})
+
+
+@managed
+async def rehearsal_in_detail(stage: Stage) -> Any:
+    shown = await rehearsal_with_losses(stage)
+    return await stage.manager.click(shown.response, custom_id=buttons(shown.response)["Show them"])
 
 
 @scene

@@ -87,11 +87,15 @@ class StagedEngine:
             return list(self.shelf)
         return [] if self.is_shared_alone else self.real.articles(scope)
 
-    def rehearse(self, scope: Scope, *, progress: Progress) -> Rehearsal:
+    def rehearse(self, scope: Scope, *, asked_in: Scope, progress: Progress) -> Rehearsal:
         if self.failure is not None:
             raise self.failure
         stood_in = self.stood_in.get("rehearse")
-        return stood_in(scope) if stood_in else self.real.rehearse(scope, progress=progress)
+        return (
+            stood_in(scope)
+            if stood_in
+            else self.real.rehearse(scope, asked_in=asked_in, progress=progress)
+        )
 
     def promote(self, rehearsal: Rehearsal, *, progress: Progress) -> ReindexReport:
         return self.reindex(rehearsal.scope, progress=progress)
