@@ -1,6 +1,6 @@
 """The one orchestrator: it calls the stages in turn, and no stage calls another.
 
-    source   -> sources -> catalogue -> building (chunking, embedding) -> generation
+    source   -> articles: intake -> catalogue -> library -> building -> generation
     question -> question, intent, followup -> embedding -> generation
              -> answering (ranking, reader, composing, confidence), or overview (summarising)
 
@@ -10,43 +10,33 @@ Synchronous, and safe to use from several threads and processes at once.
 from __future__ import annotations
 
 import re
-import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
 from index.answering import Found, Reading, find, passages, read
+from index.articles import REHEARSALS, Articles
 from index.catalogue import Catalogue, StoredText, content_hash
-from index.changes import changes
-from index.chunking import paragraphs, quotable
+from index.chunking import paragraphs
 from index.database import mapped
 from index.embedding import Embedder, PackagedEmbedder, SentenceTransformerEmbedder, Vectors
 from index.errors import (
     ArticleNotFound,
     BadInput,
     DeadlineExceeded,
-    LibraryBusy,
-    LibraryFull,
     RehearsalOutdated,
-    SourceError,
 )
 from index.followup import leans, resolved
 from index.generation import GenerationStore, Searched
 from index.intake import (
-    CONFIGURED,
     Intake,
-    Several,
-    Taken,
     can_take_again,
-    is_web,
-    web_key,
 )
 from index.intent import Intent, Wish, intent
 from index.journal import Journal
@@ -58,37 +48,25 @@ from index.ranking import WEIGHTS
 from index.reader import Candidate, Reader, ReadingPassage
 from index.reader.picker import SentencePicker
 from index.reader.spans import SpanReader
-from index.refreshing import due, read_again, refresh
+from index.refreshing import read_again
 from index.rehearsing import Recalling, compared
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
-    Added,
     Answer,
     Article,
-    Changes,
     Check,
     Document,
     Hit,
     Kind,
     Passage,
     Progress,
-    Published,
     Quote,
     Rehearsal,
     ReindexReport,
     Scope,
     Turn,
-    VerifyReport,
-    Version,
 )
 
-UNDO = timedelta(days=1)
-"""How long a removed article can be brought back."""
-_REHEARSALS = "rehearsal-"
-_MOST_DUE = 20
-"""Pages of one scope that are read again at once: the others get their turn."""
-_FEED_S = 300.0
-"""How long the pages of a feed or the files of a folder are read before the rest is left."""
 _TEXTS_IN_MEMORY = 64
 _SUMMARISES = re.compile(r"summ?[ae]r|tl;? ?dr|gist|in short|points|sum .*up", re.IGNORECASE)
 _TELLS_ITSELF = 0.5
@@ -99,7 +77,7 @@ _SHORTEST_REASON = 4
 _LONGEST_TURN_CHARS = 1000
 
 
-class Engine:
+class Engine(Articles):
     """Articles in, answers out. Open it with ``Engine.open``; close it or use ``with``."""
 
     def __init__(
@@ -112,14 +90,12 @@ class Engine:
         weights: Mapping[str, float] = WEIGHTS,
         intake: Intake | None = None,
     ) -> None:
+        library = Library(catalogue, GenerationStore(settings.data_dir / "index"), embedder)
+        intake = intake or Intake(int(settings.max_article_mb * 1_000_000))
+        super().__init__(settings, catalogue, library, intake)
         self._weights = weights
-        self._settings = settings
-        self._catalogue = catalogue
         self._embedder = embedder
         self._reader = reader
-        store = GenerationStore(settings.data_dir / "index")
-        self._intake = intake or Intake(int(settings.max_article_mb * 1_000_000))
-        self._library = Library(catalogue, store, embedder)
         self._journal = Journal(catalogue)
         # A stored version never changes, so its text may be kept as long as there is room.
         self._text = lru_cache(_TEXTS_IN_MEMORY)(catalogue.text)
@@ -185,233 +161,7 @@ class Engine:
         """What was asked and answered, and how each scope is set up."""
         return self._journal
 
-    # Articles
-
-    def add(
-        self,
-        scope: Scope,
-        source: str | Path | bytes,
-        *,
-        media_type: str | None = None,
-        title: str | None = None,
-        filename: str | None = None,
-        progress: Progress | None = None,
-    ) -> Article:
-        """Read an article, store it, and make it searchable.
-
-        ``source`` is a path, a web address, or the bytes of an upload, then with its
-        ``filename``. The same source again replaces the article when its text has changed.
-
-        Raises:
-            SourceError: the source cannot be read as an article.
-            LibraryBusy: another process keeps changing this scope.
-            StorageError: the disk is full; what was there before stays.
-        """
-        notify = progress or silent
-        notify("reading", 0, 1)
-        taken = self._intake.take(source, media_type=media_type, title=title, filename=filename)
-        return self._put(scope, [taken], notify)[0]
-
-    def add_page(
-        self,
-        scope: Scope,
-        url: str,
-        *,
-        title: str | None = None,
-        progress: Progress | None = None,
-    ) -> Added:
-        """Add a web page, or all pages of a feed, on behalf of somebody who is not trusted.
-
-        Raises:
-            SourceError: ``url`` is no web address, whatever else it may be, or cannot be read.
-            LibraryBusy, StorageError: as ``add`` does.
-        """
-        if not is_web(url):
-            raise SourceError(f"{url[:80]!r} is no web address. Give one with https:// in front.")
-        return self.add_all(scope, url, title=title, progress=progress)
-
-    def add_all(
-        self,
-        scope: Scope,
-        source: str | Path,
-        *,
-        title: str | None = None,
-        progress: Progress | None = None,
-    ) -> Added:
-        """Add every article of a folder or a feed; any other source is added as ``add`` does.
-
-        One that cannot be read is named in ``failed`` and keeps none of the others out.
-        ``title`` is for a single article.
-
-        Raises:
-            SourceError: there is nothing that can be read at all.
-            LibraryBusy, StorageError: as ``add`` does.
-        """
-        notify, started = progress or silent, time.perf_counter()
-        try:
-            return Added((self.add(scope, source, title=title, progress=notify),))
-        except Several as several:
-            sources = several.sources
-        taken: list[Taken] = []
-        failed: list[tuple[str, str]] = []
-        for number, one in enumerate(sources):
-            notify("reading", number, len(sources))
-            if time.perf_counter() - started > _FEED_S:
-                failed.append((one, "There was no time left for it. Add it by itself."))
-                continue
-            try:
-                taken.append(self._intake.take(one))
-            except SourceError as error:
-                failed.append((one, str(error)))
-        if not taken:
-            raise SourceError(f"Nothing of {str(source)!r} can be read. {failed[0][1]}")
-        return Added(tuple(self._put(scope, taken, notify)), tuple(failed))
-
-    def publish_shared(self, source: str | Path | None = None) -> Article:
-        """Make ``source`` (None: the bundled article) the one that the settings name.
-
-        It takes the place of the one they named before; articles that were added to the
-        shared scope by hand stay. Nothing is done when all is as it should be. A page that
-        cannot be read just now keeps its stored text.
-        """
-        if source is None:
-            document = self._intake.bundled()
-        else:
-            try:
-                read = self._intake.take(source).document
-            except SourceError:
-                stored = (
-                    self._stored(f"{CONFIGURED}{web_key(str(source))}") if is_web(source) else None
-                )
-                if stored is None:
-                    raise
-                return stored
-            document = replace(read, source=f"{CONFIGURED}{read.source}")
-        named = self._library.put(Scope.shared(), [document], silent)[0]
-        for article in self.articles(Scope.shared()):
-            if article.source.startswith(CONFIGURED) and article.id != named.id:
-                self.remove(Scope.shared(), article.id)
-        return named
-
-    def _stored(self, source: str) -> Article | None:
-        articles = self.articles(Scope.shared())
-        return next((article for article in articles if article.source == source), None)
-
-    def _put(self, scope: Scope, taken: Sequence[Taken], notify: Progress) -> list[Article]:
-        if scope not in {Scope.local(), Scope.shared()}:
-            known = {article.source for article in self.articles(scope)}
-            total = len(known | {one.document.source for one in taken})
-            if total > self._settings.max_articles:
-                raise LibraryFull(
-                    f"This would make {total:,} articles, and at most"
-                    f" {self._settings.max_articles:,} are kept for one server. Remove some first."
-                )
-        articles = self._library.put(scope, [one.document for one in taken], notify)
-        for article, one in zip(articles, taken, strict=True):
-            if can_take_again(article.source):
-                check = Check(datetime.now(UTC), one.etag, one.last_modified)
-                self._catalogue.record_check(article, check)
-        return articles
-
-    def remove(self, scope: Scope, article_id: int) -> Article:
-        """Remove an article; no answer comes from it from the next question on.
-
-        Raises:
-            ArticleNotFound: the scope has no such article.
-        """
-        return self._library.remove(scope, article_id)
-
-    def undelete(self, scope: Scope, article_id: int) -> Article:
-        """Bring a removed article back, as it was.
-
-        Raises:
-            ArticleNotFound: there is no such article, or it is not removed.
-        """
-        return self._library.undelete(scope, article_id)
-
-    def versions(self, scope: Scope, article_id: int) -> list[Version]:
-        """The stored versions of an article, oldest first; [] where there is no such article."""
-        return self._catalogue.versions(scope, article_id)
-
-    def changes(self, article: Article, since: int | None = None) -> Changes:
-        """How an article's text differs from version ``since``; None: the one before.
-
-        Raises:
-            ArticleNotFound: that version is not stored, or no longer.
-        """
-        known = {version.number: version for version in self.versions(article.scope, article.id)}
-        newer = known.get(article.version)
-        older = known.get(since if since is not None else article.version - 1)
-        if newer is None or older is None:
-            if since is not None or newer is None:
-                raise ArticleNotFound(
-                    f"version {since or article.version} of {article.title!r} is not stored"
-                )
-            return Changes(newer=newer)
-        texts = [
-            self._catalogue.stored(article.scope, article.id, version.number)
-            for version in (older, newer)
-        ]
-        before, after = (quotable(stored.text, stored.headings) for stored in texts)
-        return replace(changes(before, after), older=older, newer=newer)
-
-    def prune(self, now: datetime) -> int:
-        """Delete for good what was removed more than a day ago, and the oldest versions.
-
-        How many articles were deleted. Run it daily.
-        """
-        # What a killed rehearsal left behind.
-        for left in self._settings.data_dir.glob(f"{_REHEARSALS}*"):
-            with suppress(OSError):
-                if now.timestamp() - left.stat().st_mtime > UNDO.total_seconds():
-                    shutil.rmtree(left, ignore_errors=True)
-        return self._catalogue.prune(now - UNDO, self._settings.kept_versions)
-
-    def checks(self, scope: Scope) -> dict[int, Check]:
-        """What came of reading each article's source last, by the article's number."""
-        return self._catalogue.checks(scope)
-
-    def forget(self, scope: Scope) -> None:
-        """Delete all that is stored of a scope, articles and index, for good.
-
-        Raises:
-            LibraryBusy: the scope is being changed.
-        """
-        self._library.forget(scope)
-
-    def articles(self, scope: Scope) -> list[Article]:
-        """The articles of ``scope`` itself, oldest first."""
-        return self._catalogue.articles(scope)
-
-    def reindex(
-        self,
-        scope: Scope,
-        *,
-        only: Article | None = None,
-        progress: Progress | None = None,
-    ) -> ReindexReport:
-        """Read the sources that are files or pages again, and publish a new generation.
-
-        Questions are answered from the old generation until the new one is live. A source
-        that cannot be read keeps its stored text and is named in ``failed``. ``only`` reads
-        a single source again.
-
-        Raises:
-            LibraryBusy: this scope is being changed already.
-            SourceError: ``only`` is an upload, which cannot be read again.
-        """
-        if only is not None and not can_take_again(only.source):
-            raise SourceError(
-                f"{only.title!r} was uploaded, and cannot be read again from where it came."
-                " Upload the new version instead."
-            )
-        chosen = [only] if only is not None else self.articles(scope)
-        articles = [article for article in chosen if can_take_again(article.source)]
-        return self._library.reindex(
-            scope,
-            lambda notify: refresh(self._catalogue, self._intake, articles, notify),
-            progress or silent,
-        )
+    # Rehearsing
 
     def rehearse(
         self,
@@ -498,7 +248,7 @@ class Engine:
         data_dir = self._settings.data_dir
         with (
             mapped(data_dir),
-            TemporaryDirectory(prefix=_REHEARSALS, dir=data_dir) as folder,
+            TemporaryDirectory(prefix=REHEARSALS, dir=data_dir) as folder,
         ):
             settings = self._settings.model_copy(update={"data_dir": Path(folder)})
             catalogue = Catalogue.open(Path(folder))
@@ -518,74 +268,6 @@ class Engine:
                         yield question, before, beside.ask(scope, question)
             finally:
                 catalogue.close()
-
-    def refresh_due(
-        self, every: timedelta, now: datetime, *, stop: Callable[[], bool] = lambda: False
-    ) -> int:
-        """Read again every web page, of any scope, that was last read ``every`` ago.
-
-        What fails is tried again sooner, and less often the longer it fails. A scope that
-        is being changed waits for the next call, and so does all that is left when ``stop``
-        becomes true. How many pages were read.
-        """
-        count = 0
-        for scope in self._catalogue.scopes():
-            if stop():
-                break
-            checks = self._catalogue.checks(scope)
-            articles = [
-                article
-                for article in self._catalogue.articles(scope)
-                if is_web(article.source.removeprefix(CONFIGURED))
-                and due(article, checks.get(article.id), every) <= now
-            ]
-            if not articles:
-                continue
-            articles = articles[:_MOST_DUE]
-            work = partial(refresh, self._catalogue, self._intake, articles, stop=stop)
-            with suppress(LibraryBusy):
-                self._library.refresh(scope, work)
-                count += len(articles)
-        return count
-
-    def rebuild(self, scope: Scope, *, progress: Progress | None = None) -> ReindexReport:
-        """Build the index anew from what is stored, without reading any source.
-
-        Raises:
-            LibraryBusy: this scope is being changed already.
-        """
-        return self._library.reindex(scope, lambda _: [], progress or silent)
-
-    def generations(self, scope: Scope) -> list[Published]:
-        """The index's generations that are kept: the live one, then the newest first."""
-        return self._library.kept(scope)
-
-    def roll_back(self, scope: Scope, name: str) -> list[Article]:
-        """Make the articles of ``scope`` what they were in the generation ``name``.
-
-        Changed articles get their old text back, until their sources are read again; removed
-        ones return, and added ones are removed. The articles as they are then.
-
-        Raises:
-            ArticleNotFound: that generation, or a text that it held, is no longer kept.
-            LibraryBusy: this scope is being changed.
-        """
-        self._library.roll_back(scope, name)
-        return self.articles(scope)
-
-    def back_up(self, file: Path) -> None:
-        """Copy all that is kept, of every scope, to one file, while the library is in use.
-
-        The indexes are not in it: they are built from it again when they are first needed.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
-        self._catalogue.back_up(file)
-
-    def verify(self, scope: Scope) -> VerifyReport:
-        """Check the catalogue, and the live generation file by file against it."""
-        return self._library.verify(scope)
 
     # Questions
 

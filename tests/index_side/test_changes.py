@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import ArticleNotFound, Changes, Engine, IndexSettings, Scope, restore
+from index.articles import UNDO
 from index.changes import changes
-from index.engine import UNDO
 
 LOCAL = Scope.local()
 SENTENCES = st.lists(st.sampled_from(["A b c.", "A b d.", "E f.", "G.", "H i j k."]), max_size=8)
