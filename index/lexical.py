@@ -12,7 +12,7 @@ import threading
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import bm25s
 import numpy as np
@@ -60,6 +60,36 @@ def _stemmer() -> Stemmer.Stemmer:
     return stemmer
 
 
+class _BM25(bm25s.BM25):  # type: ignore[misc] # it ships no types
+    """bm25s, which counts text by text; this counts all at once, to the same scores."""
+
+    def build_index_from_tokens(
+        self, corpus_tokens: Sequence[Sequence[str]], **_: object
+    ) -> tuple[dict[str, Any], dict[str, int]]:
+        """As bm25s: the matrix of scores by columns, one a word, and the words' columns."""
+        self.nonoccurrence_array = None  # only other methods have one
+        size = len(corpus_tokens)
+        columns: dict[str, int] = {}
+        of_word = np.fromiter(
+            (columns.setdefault(word, len(columns)) for text in corpus_tokens for word in text),
+            dtype=np.int64,
+        )
+        lengths = np.fromiter(map(len, corpus_tokens), dtype=np.int64, count=size)
+        pairs = of_word * size + np.repeat(np.arange(size), lengths)
+        pairs, counts = np.unique(pairs, return_counts=True)
+        words, rows = np.divmod(pairs, size)
+        holding = np.bincount(words, minlength=len(columns))
+        idf = np.log1p((size - holding + 0.5) / (holding + 0.5))
+        norm = self.k1 * (1 - self.b + self.b * lengths[rows] / lengths.mean())
+        scores = {
+            "data": (idf[words] * counts / (counts + norm)).astype(self.dtype),
+            "indices": rows.astype(self.int_dtype),
+            "indptr": np.concatenate([[0], np.cumsum(holding)]).astype(self.int_dtype),
+            "num_docs": size,
+        }
+        return scores, columns
+
+
 class LexicalIndex:
     """BM25 over a fixed list of texts; text i has score ``scores(query)[i]``."""
 
@@ -72,8 +102,8 @@ class LexicalIndex:
         """Index texts given as their ``tokens``."""
         if not any(texts):
             return cls(None, len(texts))
-        bm25 = bm25s.BM25(k1=_K1, b=_B, method="lucene")
-        bm25.index([list(t) for t in texts], show_progress=False)
+        bm25 = _BM25(k1=_K1, b=_B, method="lucene")
+        bm25.index(texts, show_progress=False)
         return cls(bm25, len(texts))
 
     def __len__(self) -> int:

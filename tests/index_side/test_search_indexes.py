@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import bm25s
 import faiss
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -133,3 +134,17 @@ def test_a_lexical_index_of_another_size_is_refused(tmp_path: Path) -> None:
 def test_a_rare_word_tells_more_than_a_common_one() -> None:
     index = LexicalIndex.build([["a", "b"], ["a"], ["a"]])
     assert np.allclose(index.idf(["a", "b"]), [math.log(1 + 0.5 / 3.5), math.log(1 + 2.5 / 1.5)])
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["gold", "ship", "king", "sea", "a"]), max_size=9), min_size=1
+    )
+)
+def test_bm25_is_that_of_bm25s(texts: list[list[str]]) -> None:
+    assume(any(texts))
+    reference = bm25s.BM25(k1=0.9, b=0.4, method="lucene")
+    reference.index(texts, show_progress=False)
+    ours = LexicalIndex.build(texts)
+    for word in {word for text in texts for word in text}:
+        assert np.allclose(ours.scores([word]), reference.get_scores([word]), atol=1e-6)
