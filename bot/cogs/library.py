@@ -165,23 +165,22 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
         await self._privately(interaction, work)
 
     @app_commands.command(description=described("library.bind"))
-    @app_commands.describe(
-        channel=described("library.bind.channel"), article=described("library.bind.article")
-    )
+    @app_commands.describe(article=described("library.bind.article"))
     async def bind(
         self,
         interaction: discord.Interaction[ArticleBot],
-        channel: discord.TextChannel | discord.ForumChannel | discord.VoiceChannel,
         article: app_commands.Range[str, 1, 200] | None = None,
     ) -> None:
         async def work(interaction: Press) -> None:
             scope = managed_scope(interaction)
             found = None if article is None else await self._meant(scope, article)
-            bound = await self.bot.lookups.run(lambda _: self._bind(scope, channel.id, found))
+            # A thread is bound by the channel that it is in.
+            channel = getattr(interaction.channel, "parent_id", None) or interaction.channel_id
+            assert channel is not None
+            bound = await self.bot.lookups.run(lambda _: self._bind(scope, channel, found))
             self.bot.known.forget(scope)
-            await delivery.respond(
-                interaction, bound_panel(interaction.locale, channel.mention, bound)
-            )
+            panel = bound_panel(interaction.locale, f"<#{channel}>", bound)
+            await delivery.respond(interaction, panel)
 
         await self._privately(interaction, work)
 

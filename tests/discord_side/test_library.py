@@ -183,9 +183,7 @@ async def test_a_channel_is_bound_to_articles_and_freed_again(
     own = [article_of(world.scope, 1, "Rules"), article_of(world.scope, 2, "Fees")]
     engine.owned[world.scope] = own
     for name in ("Rules", "Fees", "Rules"):
-        result = await world.manager.slash(
-            world.channel, "library bind", channel=world.channel, article=name
-        )
+        result = await world.manager.slash(world.channel, "library bind", article=name)
     assert texts(result.response)[1] == "- Rules\n- Fees"
     await world.ann.slash(world.channel, "ask", question="When was it built?")
     assert engine.told[-1]["only"] == own
@@ -199,6 +197,6 @@ async def test_a_channel_is_bound_to_articles_and_freed_again(
     engine.owned[world.scope] = []
     await world.ann.slash(world.channel, "ask", question="When was it built?")
     assert engine.told[-1]["only"] is None
-    freed = await world.manager.slash(world.channel, "library bind", channel=world.channel)
+    freed = await world.manager.slash(world.channel, "library bind")
     assert "from all articles again" in texts(freed.response)[0]
     assert engine.journal.preferences(world.scope).bound == ()
