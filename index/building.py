@@ -31,6 +31,11 @@ _CACHED_AT_ONCE = 256
 _PIECES_KEPT = 2_000
 
 
+def text_key(text: str) -> bytes:
+    """The name under which a text's vector is cached: 16 bytes of its SHA-256."""
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
     """A published generation, and how many distinct texts it had to embed."""
@@ -86,7 +91,7 @@ class Builder:
             for a, b in chunking.windows
         ]
         texts = [*sentences, *windows]
-        keys = [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
+        keys = [text_key(text) for text in texts]
         known = self._kept(before, stored, pieces, keys)
         vectors, embedded = self._embed(scope, dict(zip(keys, texts, strict=True)), known, progress)
         progress("publishing", 0, 1)

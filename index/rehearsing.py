@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from index.building import text_key
 from index.catalogue import Catalogue
 from index.embedding import Embedder, Step, Vectors
 from index.types import Answer, Replayed, Scope
@@ -64,7 +64,7 @@ class Recalling:
         return self._embedder.count_tokens(texts)
 
     def encode(self, texts: Sequence[str], step: Step | None = None) -> Vectors:
-        keys = [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
+        keys = [text_key(text) for text in texts]
         known = self._catalogue.cached_vectors(self._scope, self.fingerprint, keys)
         text_of = dict(zip(keys, texts, strict=True))
         missing = [key for key in text_of if key not in known]

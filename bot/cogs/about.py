@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import OrderedDict
 
@@ -12,7 +11,8 @@ from discord.ext import commands
 
 from bot import delivery, titles
 from bot.client import ArticleBot
-from bot.errors import BotError, Gone
+from bot.completing import offered_titles
+from bot.errors import Gone
 from bot.panels.article import About as Facts
 from bot.panels.article import Starter, article_panel, library_panel
 from bot.panels.changes import changes_panel
@@ -22,12 +22,11 @@ from bot.places import scope_of_press
 from bot.pressing import Press, pressed
 from bot.starters import proposed
 from bot.translator import described
-from index import Article, ArticleNotFound, BadInput, Engine, EngineError
+from index import Article, ArticleNotFound, BadInput, Engine
 
 PROBE = "What does the article say?"
 """Any question brings its article's passages; this one is of no special part of it."""
 MOST_STARTERS = 3
-COMPLETION_S = 2.0
 MOST_REMEMBERED = 64
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 
@@ -81,16 +80,7 @@ class About(commands.Cog):
     async def _titles(
         self, interaction: discord.Interaction[ArticleBot], typed: str
     ) -> list[app_commands.Choice[str]]:
-        scope = scope_of_press(interaction)
-        try:
-            async with asyncio.timeout(COMPLETION_S):
-                articles = await self.bot.known.articles(scope)
-        except (TimeoutError, BotError, EngineError):
-            return []  # nothing to pick from; a title can be typed all the same
-        return [
-            app_commands.Choice(name=titles.label(each), value=titles.value(each))
-            for each in titles.offered(articles, typed)
-        ]
+        return await offered_titles(self.bot, scope_of_press(interaction), typed)
 
     async def _article(self, interaction: Press, name: str | None) -> ui.LayoutView:
         scope = scope_of_press(interaction)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import replace
 
@@ -14,15 +13,14 @@ from bot import asking, delivery, hearing, places, policy, render, titles
 from bot.asking import Question
 from bot.card import card
 from bot.client import ArticleBot
+from bot.completing import offered_titles
 from bot.conversation import Person, Thread
-from bot.errors import BotError
 from bot.i18n import say
 from bot.markdown import visible
 from bot.policy import Decision, Facts, Verdict
 from bot.translator import described
-from index import Article, EngineError, Preferences, Scope
+from index import Article, Preferences, Scope
 
-COMPLETION_S = 2.0
 MOST_PLACES = 10
 
 
@@ -57,16 +55,7 @@ class Ask(commands.Cog):
     async def _offer_articles(
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
-        scope = places.scope_of_press(interaction)
-        try:
-            async with asyncio.timeout(COMPLETION_S):
-                articles = await self.bot.known.articles(scope)
-        except (TimeoutError, BotError, EngineError):
-            return []  # nothing to pick from; a title can be typed all the same
-        return [
-            app_commands.Choice(name=titles.label(article), value=titles.value(article))
-            for article in titles.offered(articles, typed)
-        ]
+        return await offered_titles(self.bot, places.scope_of_press(interaction), typed)
 
     async def _ask_about_message(
         self, interaction: discord.Interaction, message: discord.Message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import discord
@@ -11,7 +10,8 @@ from discord.ext import commands
 
 from bot import delivery, titles
 from bot.client import ArticleBot
-from bot.errors import BotError, Gone, Refused
+from bot.completing import offered_titles
+from bot.errors import Gone, Refused
 from bot.panels.library import (
     PageButton,
     UndoButton,
@@ -26,9 +26,8 @@ from bot.panels.reindex import report_panel
 from bot.pressing import Press, managed_scope, pressed
 from bot.translator import described
 from bot.working import Progress
-from index import Added, Article, EngineError, Scope
+from index import Added, Article, Scope
 
-COMPLETION_S = 2.0
 Work = Callable[[Press], Awaitable[None]]
 
 
@@ -206,16 +205,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
         if interaction.guild_id is None:
             return []
         scope = Scope.guild(interaction.guild_id)
-        try:
-            async with asyncio.timeout(COMPLETION_S):
-                articles = await self.bot.known.articles(scope)
-        except (TimeoutError, BotError, EngineError):
-            return []  # nothing to pick from; a title can be typed all the same
-        own = [article for article in articles if article.scope == scope]
-        return [
-            app_commands.Choice(name=titles.label(each), value=titles.value(each))
-            for each in titles.offered(own, typed)
-        ]
+        return await offered_titles(self.bot, scope, typed, own=True)
 
     async def _meant(self, scope: Scope, name: str) -> Article:
         """The server's own article of that name, as it stands now."""
