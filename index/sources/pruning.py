@@ -29,6 +29,8 @@ _MUCH = 0.3
 """The share of the running text that nothing that is dropped may hold."""
 _NEARLY_ALL = 0.85
 _SHORTEST_RUN = 10
+_SHORTEST_ARTICLE = 60
+"""Words of running text below which a page is read whole: lengths tell nothing there."""
 _MOST_LINKED = 0.35
 _LONGEST_CALL = 25
 _LONGEST_CALL_BOX = 45
@@ -111,6 +113,8 @@ def _says_itself(element: Any) -> bool:
 
 def _root(body: Any, total: int, title: str) -> Any:
     """The part that holds nearly all of the running text, and the headline where it has one."""
+    if total < _SHORTEST_ARTICLE:
+        return body
     return _common(body, [_whole(body, total), *_headline(body, title)])
 
 

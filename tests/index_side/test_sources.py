@@ -496,6 +496,7 @@ elements = st.sampled_from(
 
 
 @given(st.lists(st.tuples(elements, words), min_size=1, max_size=6))
+@example([("<p>{}</p>", ["a"]), ("<ol><li>{}", ["a"]), ("<p>a <code>b</code> {}</p>", ["a"] * 8)])
 def test_a_bare_page_loses_no_word(blocks):
     page = "".join(element.format(" ".join(block)) for element, block in blocks)
     said = [
