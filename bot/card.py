@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from discord import Colour, ui
+from discord import ButtonStyle, Colour, ui
 
+from bot.i18n import say
 from bot.markdown import fit, visible
 
 QUESTION_CHARS = 120
@@ -72,3 +73,23 @@ def listed(lines: Sequence[str], more: str, most: int = MOST_NAMES) -> str:
     """The first lines as a list, and ``more`` below them where they are not all."""
     shown = [f"- {line}" for line in lines[:most]]
     return "\n".join([*shown, f"- {more}"] if len(lines) > most else shown)
+
+
+def turning(locale: object, name: str, page: int, pages: int) -> ui.ActionRow[Any]:
+    """Buttons to the page before and after; ``name`` begins their ``custom_id``."""
+    back: ui.Button[Any] = ui.Button(
+        label="◀", custom_id=f"{name}:{page - 1}", disabled=page == 0, style=ButtonStyle.grey
+    )
+    here: ui.Button[Any] = ui.Button(
+        label=say(locale, "list.page", page=page + 1, pages=pages),
+        custom_id=f"{name}:here",
+        disabled=True,
+        style=ButtonStyle.grey,
+    )
+    forth: ui.Button[Any] = ui.Button(
+        label="▶",
+        custom_id=f"{name}:{page + 1}",
+        disabled=page + 1 == pages,
+        style=ButtonStyle.grey,
+    )
+    return row(back, here, forth)

@@ -20,13 +20,14 @@ from index.chunking import quotable
 from index.errors import ArticleNotFound, LibraryBusy, LibraryFull, SourceError
 from index.intake import CONFIGURED, Intake, Several, Taken, can_take_again, is_web, web_key
 from index.library import Library, silent
-from index.refreshing import due, refresh
+from index.refreshing import due, feed_due, follow, refresh
 from index.settings import IndexSettings
 from index.types import (
     Added,
     Article,
     Changes,
     Check,
+    Feed,
     Progress,
     Published,
     ReindexReport,
@@ -34,6 +35,7 @@ from index.types import (
     VerifyReport,
     Version,
 )
+from index.watching import Watching
 
 UNDO = timedelta(days=1)
 """How long a removed article can be brought back."""
@@ -54,6 +56,7 @@ class Articles:
         self._catalogue = catalogue
         self._library = library
         self._intake = intake
+        self._watching = Watching(catalogue)
 
     def add(
         self,
@@ -109,7 +112,8 @@ class Articles:
         """Add every article of a folder or a feed; any other source is added as ``add`` does.
 
         One that cannot be read is named in ``failed`` and keeps none of the others out.
-        ``title`` is for a single article.
+        ``title`` is for a single article. A feed is watched from then on: the pages that it
+        names later are added when it is read again.
 
         Raises:
             SourceError: there is nothing that can be read at all.
@@ -118,8 +122,8 @@ class Articles:
         notify, started = progress or silent, time.perf_counter()
         try:
             return Added((self.add(scope, source, title=title, progress=notify),))
-        except Several as several:
-            sources = several.sources
+        except Several as found:
+            several, sources = found, found.sources
         taken: list[Taken] = []
         failed: list[tuple[str, str]] = []
         for number, one in enumerate(sources):
@@ -133,7 +137,22 @@ class Articles:
                 failed.append((one, str(error)))
         if not taken:
             raise SourceError(f"Nothing of {str(source)!r} can be read. {failed[0][1]}")
-        return Added(tuple(self._put(scope, taken, notify)), tuple(failed))
+        articles = self._put(scope, taken, notify)
+        if several.feed:
+            left = {source for source, _ in failed}
+            seen = [page for page in reversed(sources) if page not in left]
+            # Asked for anew the next time where a page is still to come.
+            said = ("", "") if failed else (several.etag, several.last_modified)
+            self._watching.watch(scope, several.feed, seen, Check(datetime.now(UTC), *said))
+        return Added(tuple(articles), tuple(failed))
+
+    def feeds(self, scope: Scope) -> list[Feed]:
+        """The feeds of ``scope`` that are watched for new pages, oldest first."""
+        return self._watching.feeds(scope)
+
+    def unwatch(self, scope: Scope, number: int) -> bool:
+        """Stop watching a feed, whose articles stay; whether there was such a feed."""
+        return self._watching.unwatch(scope, number)
 
     def publish_shared(self, source: str | Path | None = None) -> Article:
         """Make ``source`` (None: the bundled article) the one that the settings name.
@@ -166,20 +185,26 @@ class Articles:
         return next((article for article in articles if article.source == source), None)
 
     def _put(self, scope: Scope, taken: Sequence[Taken], notify: Progress) -> list[Article]:
-        if scope not in {Scope.local(), Scope.shared()}:
+        limit = self._most(scope)
+        if limit is not None:
             known = {article.source for article in self.articles(scope)}
             total = len(known | {one.document.source for one in taken})
-            if total > self._settings.max_articles:
+            if total > limit:
                 raise LibraryFull(
                     f"This would make {total:,} articles, and at most"
-                    f" {self._settings.max_articles:,} are kept for one server. Remove some first."
+                    f" {limit:,} are kept for one server. Remove some first."
                 )
         articles = self._library.put(scope, [one.document for one in taken], notify)
         for article, one in zip(articles, taken, strict=True):
             if can_take_again(article.source):
                 check = Check(datetime.now(UTC), one.etag, one.last_modified)
-                self._catalogue.record_check(article, check)
+                self._watching.record(article, check)
         return articles
+
+    def _most(self, scope: Scope) -> int | None:
+        """How many articles the scope may have; the operator's own have no limit."""
+        own = scope in {Scope.local(), Scope.shared()}
+        return None if own else self._settings.max_articles
 
     def remove(self, scope: Scope, article_id: int) -> Article:
         """Remove an article; no answer comes from it from the next question on.
@@ -237,7 +262,7 @@ class Articles:
 
     def checks(self, scope: Scope) -> dict[int, Check]:
         """What came of reading each article's source last, by the article's number."""
-        return self._catalogue.checks(scope)
+        return self._watching.checks(scope)
 
     def forget(self, scope: Scope) -> None:
         """Delete all that is stored of a scope, articles and index, for good.
@@ -260,6 +285,8 @@ class Articles:
     ) -> ReindexReport:
         """Read the sources that are files or pages again, and publish a new generation.
 
+        Feeds are read too, and the pages that they name anew are added.
+
         Questions are answered from the old generation until the new one is live. A source
         that cannot be read keeps its stored text and is named in ``failed``. ``only`` reads
         a single source again.
@@ -275,40 +302,64 @@ class Articles:
             )
         chosen = [only] if only is not None else self.articles(scope)
         articles = [article for article in chosen if can_take_again(article.source)]
-        return self._library.reindex(
-            scope,
-            lambda notify: refresh(self._catalogue, self._intake, articles, notify),
-            progress or silent,
-        )
+
+        def work(notify: Progress) -> list[tuple[str, str]]:
+            failed = refresh(self._catalogue, self._watching, self._intake, articles, notify)
+            return failed if only is not None else failed + self._follow(self.feeds(scope))
+
+        return self._library.reindex(scope, work, progress or silent)
+
+    def _follow(
+        self, feeds: Sequence[Feed], *, stop: Callable[[], bool] = lambda: False
+    ) -> list[tuple[str, str]]:
+        """Store what watched feeds name anew, while the library is held; what failed."""
+        failed: list[tuple[str, str]] = []
+        for feed in feeds:
+            if stop():
+                break
+            limit = self._most(feed.scope)
+            room = None if limit is None else limit - len(self.articles(feed.scope))
+            work = (self._catalogue, self._watching, self._intake)
+            failed += follow(*work, feed, room=room, stop=stop)
+        return failed
 
     def refresh_due(
         self, every: timedelta, now: datetime, *, stop: Callable[[], bool] = lambda: False
     ) -> int:
-        """Read again every web page, of any scope, that was last read ``every`` ago.
+        """Read again every web page and feed, of any scope, that was last read ``every`` ago.
 
         What fails is tried again sooner, and less often the longer it fails. A scope that
         is being changed waits for the next call, and so does all that is left when ``stop``
-        becomes true. How many pages were read.
+        becomes true. How many were read.
         """
         count = 0
         for scope in self._catalogue.scopes():
             if stop():
                 break
-            checks = self._catalogue.checks(scope)
+            checks = self.checks(scope)
             articles = [
                 article
-                for article in self._catalogue.articles(scope)
+                for article in self.articles(scope)
                 if is_web(article.source.removeprefix(CONFIGURED))
                 and due(article, checks.get(article.id), every) <= now
-            ]
-            if not articles:
+            ][:_MOST_DUE]
+            feeds = [feed for feed in self.feeds(scope) if feed_due(feed, every) <= now]
+            if not articles and not feeds:
                 continue
-            articles = articles[:_MOST_DUE]
-            work = partial(refresh, self._catalogue, self._intake, articles, stop=stop)
             with suppress(LibraryBusy):
-                self._library.refresh(scope, work)
-                count += len(articles)
+                self._library.refresh(scope, partial(self._refresh_due, articles, feeds, stop))
+                count += len(articles) + len(feeds)
         return count
+
+    def _refresh_due(
+        self,
+        articles: Sequence[Article],
+        feeds: Sequence[Feed],
+        stop: Callable[[], bool],
+        notify: Progress,
+    ) -> list[tuple[str, str]]:
+        work = (self._catalogue, self._watching, self._intake)
+        return refresh(*work, articles, notify, stop=stop) + self._follow(feeds, stop=stop)
 
     def rebuild(self, scope: Scope, *, progress: Progress | None = None) -> ReindexReport:
         """Build the index anew from what is stored, without reading any source.

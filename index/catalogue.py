@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from index.database import back_up, mapped, open_database
 from index.errors import ArticleNotFound
 from index.schema import articles, checks, metadata, scopes, vectors, versions
-from index.types import Article, Check, Document, Scope, Version
+from index.types import Article, Document, Scope, Version
 
 _LOOKUP = 500  # keys in one SELECT, well under SQLite's limit on parameters
 
@@ -264,36 +264,6 @@ class Catalogue:
             raise ArticleNotFound(f"no version {version} of article {article_id} in {scope}")
         return StoredVersion(row.text, tuple((a, b) for a, b in row.headings))
 
-    def checks(self, scope: Scope) -> dict[int, Check]:
-        """What is known of each article's source, by the article's number."""
-        with self.reading() as connection:
-            rows = connection.execute(sa.select(checks).where(checks.c.scope == scope.key))
-            return {row.article_id: _check(row) for row in rows}
-
-    def record_check(self, article: Article, check: Check) -> None:
-        """Keep what came of reading an article's source."""
-        values = {
-            "checked_at": check.checked_at,
-            "etag": check.etag,
-            "last_modified": check.last_modified,
-            "failing_since": check.failing_since,
-            "failures": check.failures,
-            "reason": check.reason,
-        }
-        key = {"scope": article.scope.key, "article_id": article.id}
-        with self.writing() as connection:
-            updated = connection.execute(
-                sa.update(checks)
-                .where(*(checks.c[name] == value for name, value in key.items()))
-                .values(**values)
-            )
-            known = sa.select(articles.c.id).where(
-                articles.c.scope == article.scope.key, articles.c.id == article.id
-            )
-            # One that was forgotten meanwhile has nothing to be kept about.
-            if not updated.rowcount and connection.scalar(known) is not None:
-                connection.execute(sa.insert(checks).values(**key, **values))
-
     def articles(self, scope: Scope) -> list[Article]:
         """The live articles of ``scope``, oldest first."""
         with self.reading() as connection:
@@ -501,18 +471,6 @@ def _article(row: Any) -> Article:
         author=row.author,
         published=row.published,
         canonical=row.canonical,
-    )
-
-
-def _check(row: Any) -> Check:
-    since = row.failing_since
-    return Check(
-        checked_at=row.checked_at.replace(tzinfo=UTC),
-        etag=row.etag,
-        last_modified=row.last_modified,
-        failing_since=since and since.replace(tzinfo=UTC),
-        failures=row.failures,
-        reason=row.reason,
     )
 
 

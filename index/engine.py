@@ -11,58 +11,44 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
 from index.answering import Found, Reading, find, passages, read
-from index.articles import REHEARSALS, Articles
-from index.catalogue import Catalogue, StoredText, content_hash
+from index.catalogue import Catalogue
 from index.chunking import paragraphs
-from index.database import mapped
 from index.embedding import Embedder, PackagedEmbedder, SentenceTransformerEmbedder, Vectors
 from index.errors import (
     ArticleNotFound,
-    BadInput,
     DeadlineExceeded,
-    RehearsalOutdated,
 )
 from index.followup import leans, resolved
 from index.generation import GenerationStore, Searched
 from index.intake import (
     Intake,
-    can_take_again,
 )
 from index.intent import Intent, Wish, intent
-from index.journal import Journal
 from index.lexical import tokens
-from index.library import Library, silent
+from index.library import Library
 from index.overview import overview
 from index.question import Checked, chats, check, normalise
 from index.ranking import WEIGHTS
 from index.reader import Candidate, Reader, ReadingPassage
 from index.reader.picker import SentencePicker
 from index.reader.spans import SpanReader
-from index.refreshing import read_again
-from index.rehearsing import Recalling, compared
+from index.rehearsing import Rehearsals
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
     Answer,
     Article,
-    Check,
-    Document,
     Hit,
     Kind,
     Passage,
-    Progress,
     Quote,
-    Rehearsal,
-    ReindexReport,
     Scope,
     Turn,
 )
@@ -77,7 +63,7 @@ _SHORTEST_REASON = 4
 _LONGEST_TURN_CHARS = 1000
 
 
-class Engine(Articles):
+class Engine(Rehearsals):
     """Articles in, answers out. Open it with ``Engine.open``; close it or use ``with``."""
 
     def __init__(
@@ -92,11 +78,9 @@ class Engine(Articles):
     ) -> None:
         library = Library(catalogue, GenerationStore(settings.data_dir / "index"), embedder)
         intake = intake or Intake(int(settings.max_article_mb * 1_000_000))
-        super().__init__(settings, catalogue, library, intake)
+        super().__init__(settings, catalogue, library, intake, embedder)
         self._weights = weights
-        self._embedder = embedder
         self._reader = reader
-        self._journal = Journal(catalogue)
         # A stored version never changes, so its text may be kept as long as there is room.
         self._text = lru_cache(_TEXTS_IN_MEMORY)(catalogue.text)
 
@@ -156,118 +140,10 @@ class Engine(Articles):
         for scope in scopes:
             self._library.generation(scope)
 
-    @property
-    def journal(self) -> Journal:
-        """What was asked and answered, and how each scope is set up."""
-        return self._journal
-
-    # Rehearsing
-
-    def rehearse(
-        self,
-        scope: Scope,
-        *,
-        asked_in: Scope | None = None,
-        progress: Progress | None = None,
-    ) -> Rehearsal:
-        """Find out what a re-index would change, without changing an article or an answer.
-
-        Sources are read again; where a text changed, an index is built beside the live one
-        and the newest questions that the journal keeps of ``asked_in`` (None: of the same
-        scope) are asked of both.
-
-        Raises:
-            StorageError: there is no space for it.
-        """
-        notify = progress or silent
-        revision = self._catalogue.revision(scope)
-        stored = {item.article.id: _document(item) for item in self._catalogue.texts(scope)}
-        checks: list[tuple[Article, Check]] = []
-        fresh: list[Document] = []
-        articles = [a for a in self.articles(scope) if can_take_again(a.source)]
-        for number, article in enumerate(articles):
-            notify("reading", number, len(articles))
-            document, found = read_again(self._catalogue, self._intake, article)
-            checks.append((article, found))
-            if document is not None and content_hash(document) != article.content_hash:
-                stored[article.id] = document
-                fresh.append(document)
-        questions = self.journal.questions(asked_in or scope) if fresh else []
-        told = compared(self._replayed(scope, list(stored.values()), questions, notify))
-        return Rehearsal(
-            scope=scope,
-            revision=revision,
-            changed=tuple(document.title for document in fresh),
-            failed=tuple((a.title, found.reason) for a, found in checks if found.failures),
-            unchanged=told.unchanged,
-            better=told.better,
-            lost=told.lost,
-            different=told.different,
-            documents=tuple(fresh),
-            checks=tuple(checks),
-        )
-
-    def promote(self, rehearsal: Rehearsal, *, progress: Progress | None = None) -> ReindexReport:
-        """Store what a rehearsal read, and publish the index of it.
-
-        Raises:
-            RehearsalOutdated: the scope was changed since.
-            LibraryBusy: it is being changed.
-        """
-        scope = rehearsal.scope
-
-        def store(_: Progress) -> list[tuple[str, str]]:
-            if self._catalogue.revision(scope) != rehearsal.revision:
-                raise RehearsalOutdated(
-                    "The articles were changed since this was rehearsed. Re-index again."
-                )
-            for document in rehearsal.documents:
-                with suppress(ArticleNotFound):  # removed in the meantime
-                    self._catalogue.put(scope, document, revive=False)
-            for article, found in rehearsal.checks:
-                self._catalogue.record_check(article, found)
-            return list(rehearsal.failed)
-
-        return self._library.reindex(scope, store, progress or silent)
-
-    def _replayed(
-        self,
-        scope: Scope,
-        documents: Sequence[Document],
-        questions: Sequence[str],
-        notify: Progress,
-    ) -> Iterator[tuple[str, Answer, Answer]]:
-        """Each question with its answer now, and with that of an index of ``documents``."""
-        own = self.articles(scope)
-        if not questions or not own:
-            return
-
-        def building(_: str, done: int, total: int) -> None:
-            notify("rehearsing", done, total)
-
-        data_dir = self._settings.data_dir
-        with (
-            mapped(data_dir),
-            TemporaryDirectory(prefix=REHEARSALS, dir=data_dir) as folder,
-        ):
-            settings = self._settings.model_copy(update={"data_dir": Path(folder)})
-            catalogue = Catalogue.open(Path(folder))
-            embedder = Recalling(self._embedder, self._catalogue, scope)
-            beside = Engine(
-                settings, catalogue, embedder, self._reader,
-                weights=self._weights, intake=self._intake,
-            )  # fmt: skip
-            try:
-                beside._library.put(scope, documents, building)
-                # A question is somebody's: nothing of it is kept.
-                embedder.learning = False
-                for number, question in enumerate(questions):
-                    notify("rehearsing", number, len(questions))
-                    with suppress(BadInput):
-                        before = self.ask(scope, question, only=own)
-                        yield question, before, beside.ask(scope, question)
-            finally:
-                catalogue.close()
+    def _over(self, data_dir: Path, catalogue: Catalogue, embedder: Embedder) -> Engine:
+        settings = self._settings.model_copy(update={"data_dir": data_dir})
+        models = (embedder, self._reader)
+        return Engine(settings, catalogue, *models, weights=self._weights, intake=self._intake)
 
     # Questions
 
@@ -416,21 +292,6 @@ class _Deadline:
             raise DeadlineExceeded(
                 f"no answer within {self._seconds:g} s (before {stage}); try again in a moment"
             )
-
-
-def _document(item: StoredText) -> Document:
-    article = item.article
-    return Document(
-        article.title,
-        item.text,
-        article.source,
-        article.media_type,
-        item.headings,
-        article.author,
-        article.published,
-        item.pages,
-        article.canonical,
-    )
 
 
 def _embedder(settings: IndexSettings) -> Embedder:

@@ -55,11 +55,25 @@ def web_key(source: str) -> str:
 
 
 class Several(SourceError):
-    """The source is a folder or a feed, and stands for ``sources``."""
+    """The source is a folder or a feed, and stands for ``sources``.
 
-    def __init__(self, message: str, sources: Sequence[str]) -> None:
+    ``feed`` is the address of a feed, "" for a folder; with what its server said by which
+    to ask for changes.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        sources: Sequence[str],
+        feed: str = "",
+        etag: str = "",
+        last_modified: str = "",
+    ) -> None:
         super().__init__(message)
         self.sources = tuple(sources)
+        self.feed = feed
+        self.etag = etag
+        self.last_modified = last_modified
 
 
 class Intake:
@@ -83,9 +97,15 @@ class Intake:
         media_type: str | None = None,
         title: str | None = None,
         filename: str | None = None,
+        unattended: bool = False,
     ) -> Taken:
-        """Read one article; SourceError when that cannot be done, Several for more than one."""
+        """Read one article; SourceError when that cannot be done, Several for more than one.
+
+        ``unattended``: nobody asked for it now, so that a site may forbid it to programs.
+        """
         if isinstance(source, str) and is_web(source):
+            if unattended:
+                self._robots.check(source)
             fetched = self._fetcher.fetch(_address(source), accepts=can_read)
             assert fetched is not None  # without a condition nothing is "unchanged"
             return self._read_page(web_key(source), fetched, media_type, title)
@@ -126,17 +146,18 @@ class Intake:
     ) -> Taken:
         loaded = _loaded(url, fetched)
         if kind_of(loaded, media_type or fetched.media_type) == FEED:
-            raise self._feed(url, loaded)
+            raise self._feed(url, loaded, fetched)
         document = self._sandbox.parse(loaded, media_type or fetched.media_type, title)
         document = replace(document, canonical=_canonical(document.canonical, fetched.url))
         return Taken(document, fetched.etag, fetched.last_modified)
 
-    def _feed(self, url: str, loaded: Loaded) -> SourceError:
+    def _feed(self, url: str, loaded: Loaded, fetched: Fetched) -> SourceError:
         links = self._sandbox.parse(loaded, FEED).text.split("\n")
         pages = [link for link in dict.fromkeys(links) if _PAGE.match(link)][:MOST_IN_FEED]
         if not pages:
             return SourceError(f"The feed {url} names no page. Give the address of an article.")
-        return Several(f"{url} is a feed of {len(pages)} pages and not an article itself.", pages)
+        told = f"{url} is a feed of {len(pages)} pages and not an article itself."
+        return Several(told, pages, url, fetched.etag, fetched.last_modified)
 
 
 def _folder(folder: Path) -> SourceError:

@@ -65,6 +65,24 @@ checks = sa.Table(
     sa.ForeignKeyConstraint(["scope", "article_id"], ["articles.scope", "articles.id"]),
 )
 
+feeds = sa.Table(
+    "feeds",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, nullable=False),
+    # The pages that it has named and that were added, so that one that was removed stays away.
+    sa.Column("seen", sa.JSON, nullable=False),
+    # As in ``checks``.
+    sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("last_modified", sa.Text, nullable=False),
+    sa.Column("failing_since", sa.DateTime(timezone=True)),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.UniqueConstraint("scope", "source"),
+)
+
 vectors = sa.Table(
     "vectors",
     metadata,
@@ -108,5 +126,16 @@ feedback = sa.Table(
     sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
 )
 
-SCHEMA = "0004"
+golden = sa.Table(
+    "golden",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("question", sa.Text, nullable=False),
+    # Words that the answer must hold; null: the articles must not say.
+    sa.Column("expected", sa.Text),
+    sa.UniqueConstraint("scope", "question"),
+)
+
+SCHEMA = "0005"
 """The newest migration; a catalogue that names it needs none."""

@@ -126,6 +126,17 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Feed:
+    """A feed whose new pages are added. ``seen`` are the pages that it has named so far."""
+
+    scope: Scope
+    id: int
+    source: str
+    seen: tuple[str, ...]
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """One stored version of an article's text, and when it was read."""
 
@@ -314,20 +325,43 @@ class ReindexReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Golden:
+    """A question with the words that its answer must hold; None: the articles must not say."""
+
+    id: int
+    question: str
+    expected: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A golden question, what is answered to it now, None where declined, and whether it passes."""
+
+    golden: Golden
+    said: str | None
+    passes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
-    """A kept question, and its answers before and after; None where it was declined."""
+    """A question, and its answers before and after; None where it was declined.
+
+    ``golden`` ones are judged by the words that they must hold, kept ones by any difference.
+    """
 
     question: str
     before: str | None
     after: str | None
+    golden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """What a re-index would do to the answers, found out beside the live index.
 
-    ``unchanged`` counts the kept questions that are answered alike; ``better`` were
-    declined before, ``lost`` would be declined after, ``different`` get other words.
+    ``unchanged`` counts the questions that are answered alike; ``better`` were declined
+    before, ``lost`` would be declined after, ``different`` get other words. A golden question
+    is lost when its answer would no longer hold what it must.
     ``documents`` are the texts that changed, to be stored when it is promoted, if the
     scope is still at ``revision``.
     """

@@ -14,12 +14,16 @@ from bot.completing import offered_titles
 from bot.errors import Gone, Refused
 from bot.panels.library import (
     PageButton,
+    RollbackButton,
     UndoButton,
+    UnwatchButton,
     added_panel,
     bound_panel,
+    feeds_panel,
     info_panel,
     list_panel,
     removed_panel,
+    rollback_panel,
     shelf,
 )
 from bot.panels.reindex import report_panel
@@ -41,7 +45,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
         self.bot = bot
 
     async def cog_load(self) -> None:
-        self.bot.add_dynamic_items(PageButton, UndoButton)
+        self.bot.add_dynamic_items(PageButton, RollbackButton, UndoButton, UnwatchButton)
 
     @app_commands.command(description=described("library.add"))
     @app_commands.describe(
@@ -160,6 +164,24 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
             await delivery.respond(
                 interaction, report_panel(interaction.locale, report, shared=False)
             )
+
+        await self._privately(interaction, work)
+
+    @app_commands.command(description=described("library.feeds"))
+    async def feeds(self, interaction: discord.Interaction[ArticleBot]) -> None:
+        async def work(interaction: Press) -> None:
+            scope = managed_scope(interaction)
+            feeds = await self.bot.lookups.run(lambda _: self.bot.engine.feeds(scope))
+            await delivery.respond(interaction, feeds_panel(interaction.locale, feeds))
+
+        await self._privately(interaction, work)
+
+    @app_commands.command(description=described("library.rollback"))
+    async def rollback(self, interaction: discord.Interaction[ArticleBot]) -> None:
+        async def work(interaction: Press) -> None:
+            scope = managed_scope(interaction)
+            kept = await self.bot.lookups.run(lambda _: self.bot.engine.generations(scope))
+            await delivery.respond(interaction, rollback_panel(interaction.locale, scope, kept))
 
         await self._privately(interaction, work)
 

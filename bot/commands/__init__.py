@@ -7,10 +7,12 @@ import click
 from bot.commands.ask import ask, search
 from bot.commands.chat import chat, open_chat
 from bot.commands.evaluate import evaluate
+from bot.commands.golden import golden
 from bot.commands.library import (
     add,
     backup,
     changes,
+    feeds,
     list_,
     rebuild,
     reindex,
@@ -18,6 +20,7 @@ from bot.commands.library import (
     restore,
     rollback,
     undelete,
+    unwatch,
     verify,
 )
 from bot.commands.session import Session
@@ -71,6 +74,9 @@ for command in (
     verify,
     rebuild,
     rollback,
+    feeds,
+    unwatch,
+    golden,
     backup,
     restore,
     evaluate,

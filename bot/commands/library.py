@@ -163,6 +163,35 @@ def rollback(session: Session, generation: str | None, scope: Scope) -> None:
 
 
 @click.command()
+@scope_option
+@click.pass_obj
+def feeds(session: Session, scope: Scope) -> None:
+    """List the feeds that are watched for new pages: those that were added."""
+    with session.library() as engine:
+        watched = engine.feeds(scope)
+    if not watched:
+        session.screen.note(f"{scope} watches no feed. `article-bot add` with its address does.")
+        return
+    table = Table("ID", "State", "Source", box=None, pad_edge=False)
+    for feed in watched:
+        table.add_row(str(feed.id), Text(_state(feed.check)), Text(harmless(feed.source)))
+    session.screen.show(table)
+
+
+@click.command()
+@click.argument("feed_ids", nargs=-1, required=True, type=int, metavar="ID...")
+@scope_option
+@click.pass_obj
+def unwatch(session: Session, feed_ids: tuple[int, ...], scope: Scope) -> None:
+    """Watch feeds no longer, by the ID that `feeds` shows; their articles stay."""
+    with session.library() as engine:
+        for feed_id in feed_ids:
+            if not engine.unwatch(scope, feed_id):
+                raise click.BadParameter(f"{scope} watches no feed {feed_id}", param_hint="ID")
+            session.screen.show(Text(f"Feed {feed_id} is watched no longer."))
+
+
+@click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def backup(session: Session, file: Path) -> None:

@@ -9,17 +9,33 @@ from discord import ButtonStyle, ui
 from discord.utils import format_dt
 
 from bot import delivery
-from bot.card import CALM, FRIENDLY, GOOD, NAME_CHARS, WARNING, card, facts, listed, row, small
+from bot.card import (
+    CALM,
+    FRIENDLY,
+    GOOD,
+    NAME_CHARS,
+    WARNING,
+    card,
+    facts,
+    listed,
+    row,
+    small,
+    turning,
+)
 from bot.errors import Gone
 from bot.i18n import say
 from bot.markdown import fit
 from bot.pressing import LastingItem, Press, managed_scope
 from bot.source import address, source_words
-from index import Added, Article, ArticleNotFound, Check, Engine, Scope
+from index import Added, Article, ArticleNotFound, Check, Engine, Feed, Published, Scope
 
 PAGE = 8
 REASON_CHARS = 160
 MOST_FAILED = 5
+MOST_FEEDS = 8
+MOST_GENERATIONS = 8
+MOST_TITLES = 4
+SHORT_NAME_CHARS = 40
 
 
 def added_panel(locale: object, added: Added, *, total: int) -> ui.LayoutView:
@@ -57,7 +73,7 @@ def list_panel(
     return card(
         say(locale, "library.list", count=len(articles)),
         "\n".join(_entry(locale, article, checks.get(article.id)) for article in shown),
-        *([_turning(locale, page, pages)] if pages > 1 else []),
+        *([turning(locale, "shelf", page, pages)] if pages > 1 else []),
         colour=FRIENDLY,
     )
 
@@ -131,25 +147,69 @@ def _entry(locale: object, article: Article, check: Check | None) -> str:
     return f"{name}\n-# {where} · {state(locale, article, check)}"
 
 
-def _turning(locale: object, page: int, pages: int) -> ui.ActionRow[Any]:
-    back: ui.Button[Any] = ui.Button(
-        label="◀", custom_id=f"shelf:{page - 1}", disabled=page == 0, style=ButtonStyle.grey
-    )
-    here: ui.Button[Any] = ui.Button(
-        label=say(locale, "library.page", page=page + 1, pages=pages),
-        custom_id="shelf:here",
-        disabled=True,
-        style=ButtonStyle.grey,
-    )
-    forth: ui.Button[Any] = ui.Button(
-        label="▶", custom_id=f"shelf:{page + 1}", disabled=page + 1 == pages, style=ButtonStyle.grey
-    )
-    return row(back, here, forth)
-
-
 def shelf(engine: Engine, scope: Scope) -> tuple[list[Article], dict[int, Check]]:
     """What the list shows, read at one go."""
     return engine.articles(scope), engine.checks(scope)
+
+
+def feeds_panel(locale: object, feeds: Sequence[Feed]) -> ui.LayoutView:
+    """The watched feeds, each with a button that ends the watching."""
+    if not feeds:
+        return card(say(locale, "library.feeds.none"), colour=FRIENDLY)
+    more = len(feeds) - MOST_FEEDS
+    return card(
+        say(locale, "library.feeds", count=len(feeds)),
+        *(
+            ui.Section(
+                f"{fit(feed.source.partition('://')[2], NAME_CHARS)}\n-# {_feed_state(locale, feed)}",
+                accessory=UnwatchButton.build(locale, feed).item,
+            )
+            for feed in feeds[:MOST_FEEDS]
+        ),
+        small(
+            say(locale, "list.more", count=more) if more > 0 else "",
+            say(locale, "library.feeds.remark"),
+        ),
+        colour=FRIENDLY,
+    )
+
+
+def rollback_panel(locale: object, scope: Scope, generations: Sequence[Published]) -> ui.LayoutView:
+    """The states of the library that can be gone back to."""
+    if not any(not one.live for one in generations):
+        return card(say(locale, "library.rollback.none"), colour=FRIENDLY)
+    return card(
+        say(locale, "library.rollback"),
+        *(
+            ui.Section(
+                _generation(locale, one),
+                accessory=RollbackButton.build(locale, scope, one.name, live=one.live).item,
+            )
+            for one in generations[:MOST_GENERATIONS]
+        ),
+        small(say(locale, "library.rollback.remark")),
+        colour=FRIENDLY,
+    )
+
+
+def _generation(locale: object, one: Published) -> str:
+    titles = [fit(title, SHORT_NAME_CHARS) for _, _, title in one.articles[:MOST_TITLES]]
+    rest = len(one.articles) - len(titles)
+    if rest:
+        titles.append(say(locale, "list.more", count=rest))
+    count = say(locale, "count.articles", count=len(one.articles))
+    return f"**{format_dt(one.at, 'f')}** · {count}\n-# {', '.join(titles)}"
+
+
+def _feed_state(locale: object, feed: Feed) -> str:
+    if feed.check.failing_since is None:
+        return say(locale, "library.feed.read", when=format_dt(feed.check.checked_at, "R"))
+    return say(
+        locale,
+        "library.state.failing",
+        since=format_dt(feed.check.failing_since, "R"),
+        reason=fit(feed.check.reason, REASON_CHARS),
+    )
 
 
 class PageButton(LastingItem[ui.Button[Any]], template=r"shelf:-?\d{1,6}"):
@@ -190,4 +250,66 @@ class UndoButton(
         bot.known.forget(scope)
         title = fit(article.title, NAME_CHARS)
         panel = card(say(interaction.locale, "library.restored", title=title), colour=GOOD)
+        await delivery.respond(interaction, panel)
+
+
+class UnwatchButton(
+    LastingItem[ui.Button[Any]], template=r"unwatch:(?P<scope>guild:\d+):(?P<feed>\d{1,9})"
+):
+    """Ends the watching of a feed, whose articles stay."""
+
+    @classmethod
+    def build(cls, locale: object, feed: Feed) -> Self:
+        label = say(locale, "library.unwatch")
+        custom_id = f"unwatch:{feed.scope}:{feed.id}"
+        return cls(ui.Button(label=label, custom_id=custom_id, style=ButtonStyle.grey))
+
+    async def press(self, interaction: Press) -> None:
+        scope, bot = managed_scope(interaction), interaction.client
+        match = self.template.fullmatch(self.custom_id)
+        assert match is not None
+        if match["scope"] != scope.key:
+            raise Gone("error.feed.gone")
+        await delivery.defer(interaction, private=True, thinking=False)
+        if not await bot.lookups.run(lambda _: bot.engine.unwatch(scope, int(match["feed"]))):
+            raise Gone("error.feed.gone")
+        feeds = await bot.lookups.run(lambda _: bot.engine.feeds(scope))
+        await delivery.respond(interaction, feeds_panel(interaction.locale, feeds))
+
+
+class RollbackButton(
+    LastingItem[ui.Button[Any]],
+    template=r"rollback:(?P<scope>guild:\d+):(?P<name>[0-9a-f-]{1,40})",
+):
+    """Makes the articles what they were in an earlier generation."""
+
+    @classmethod
+    def build(cls, locale: object, scope: Scope, name: str, *, live: bool) -> Self:
+        label = say(locale, "library.rollback.live" if live else "library.rollback.go")
+        custom_id = f"rollback:{scope}:{name}"
+        return cls(
+            ui.Button(label=label, custom_id=custom_id, style=ButtonStyle.grey, disabled=live)
+        )
+
+    async def press(self, interaction: Press) -> None:
+        scope, bot = managed_scope(interaction), interaction.client
+        match = self.template.fullmatch(self.custom_id)
+        assert match is not None
+        if match["scope"] != scope.key:
+            raise Gone("error.generation.gone")
+        await delivery.defer(interaction, private=True, thinking=False)
+        try:
+            articles = await bot.workshop.run(
+                interaction,
+                scope,
+                lambda _: bot.engine.roll_back(scope, match["name"]),
+                heading="library.rolling_back",
+            )
+        except ArticleNotFound as error:
+            raise Gone("error.generation.gone") from error
+        panel = card(
+            say(interaction.locale, "library.rolled_back", count=len(articles)),
+            small(say(interaction.locale, "library.rolled_back.remark")),
+            colour=GOOD,
+        )
         await delivery.respond(interaction, panel)

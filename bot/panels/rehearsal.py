@@ -115,8 +115,8 @@ def _group(locale: object, kind: str, replayed: Sequence[Replayed]) -> list[str]
     if not replayed:
         return []
     lines = [
-        f"{fit(each.question, ANSWER_CHARS)}\n  {_said(locale, each.before)}"
-        f" → {_said(locale, each.after)}"
+        f"{'⭐ ' if each.golden else ''}{fit(each.question, ANSWER_CHARS)}\n"
+        f"  {_said(locale, each.before)} → {_said(locale, each.after)}"
         for each in replayed
     ]
     more = say(locale, "list.more", count=max(0, len(lines) - MOST))

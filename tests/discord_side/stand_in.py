@@ -24,12 +24,17 @@ from index import (
     Added,
     Answer,
     Article,
+    ArticleNotFound,
     Changes,
     Check,
+    Examined,
+    Feed,
+    Golden,
     Hit,
     Journal,
     Kind,
     Passage,
+    Published,
     Quote,
     Rehearsal,
     ReindexReport,
@@ -90,6 +95,21 @@ def report_of(scope: Scope, **changes: Any) -> ReindexReport:
 
 
 @dataclass
+class StandInGolden:
+    """The golden questions, in memory."""
+
+    kept: dict[Scope, list[Golden]] = field(default_factory=dict)
+
+    def all(self, scope: Scope) -> list[Golden]:
+        return self.kept.get(scope, [])
+
+    def remove(self, scope: Scope, number: int) -> bool:
+        before = self.all(scope)
+        self.kept[scope] = [each for each in before if each.id != number]
+        return len(self.kept[scope]) < len(before)
+
+
+@dataclass
 class StandInEngine:
     """The engine's methods that the bot calls. ``gate`` closed holds every question, and
     ``reindex_gate`` every re-index; ``failure`` is raised instead of answering.
@@ -112,6 +132,10 @@ class StandInEngine:
     )
     changed: Changes = field(default_factory=Changes)
     removed: list[Article] = field(default_factory=list)
+    watched: dict[Scope, list[Feed]] = field(default_factory=dict)
+    published: list[Published] = field(default_factory=list)
+    rolled_back: list[str] = field(default_factory=list)
+    golden: StandInGolden = field(default_factory=StandInGolden)
     forgotten: list[Scope] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     reindex_gate: threading.Event = field(default_factory=threading.Event)
@@ -218,6 +242,38 @@ class StandInEngine:
         progress("publishing", 3, 3)
         self.reindexed.append(scope)
         return report_of(scope)
+
+    def feeds(self, scope: Scope) -> list[Feed]:
+        return self.watched.get(scope, [])
+
+    def unwatch(self, scope: Scope, number: int) -> bool:
+        before = self.feeds(scope)
+        self.watched[scope] = [feed for feed in before if feed.id != number]
+        return len(self.watched[scope]) < len(before)
+
+    def generations(self, scope: Scope) -> list[Published]:
+        return self.published
+
+    def roll_back(self, scope: Scope, name: str) -> list[Article]:
+        if name not in {one.name for one in self.published}:
+            raise ArticleNotFound(name)
+        self.rolled_back.append(name)
+        return self.articles(scope)
+
+    def keep_golden(self, scope: Scope, answer: Answer, expected: str | None) -> Examined:
+        kept = self.golden.kept.setdefault(scope, [])
+        kept.append(Golden(len(kept) + 1, answer.question, expected))
+        return self._examined(kept[-1], answer)
+
+    def examine(self, scope: Scope, *, progress: Any) -> list[Examined]:
+        return [
+            self._examined(each, self.ask(scope, each.question)) for each in self.golden.all(scope)
+        ]
+
+    @staticmethod
+    def _examined(golden: Golden, answer: Answer) -> Examined:
+        passes = (golden.expected or "") in (answer.text or "")
+        return Examined(golden, answer.text, passes)
 
     def forget(self, scope: Scope) -> None:
         self.forgotten.append(scope)

@@ -12,7 +12,7 @@ import simcord
 from bot.i18n import say
 from bot.markdown import fit
 from bot.panels.library import added_panel, info_panel, list_panel
-from index import Added, Article, Check, Scope, SourceError
+from index import Added, Article, Check, Feed, Published, Scope, SourceError
 
 from .stand_in import StandInEngine, World, article_of, buttons, lines, texts
 
@@ -100,6 +100,62 @@ async def test_one_article_or_all_are_refreshed(world: World, engine: StandInEng
     await world.manager.slash(world.channel, "library refresh", article="rules")
     assert engine.reindexed == [world.scope, world.scope]
     assert [only and only.title for only in engine.refreshed] == [None, "Rules"]
+
+
+async def test_a_feed_is_watched_until_it_is_not(world: World, engine: StandInEngine) -> None:
+    check = Check(NOW, failing_since=NOW, failures=2, reason="It answers with 503.")
+    engine.watched[world.scope] = [
+        Feed(world.scope, 1, "https://a.example/feed", (), Check(NOW)),
+        Feed(world.scope, 2, "https://b.example/feed", (), check),
+    ]
+    result = await world.manager.slash(world.channel, "library feeds")
+    shown = everything(result.response)
+    assert "a.example/feed\n-# read <t:" in shown
+    assert "⚠ cannot be read since" in shown
+    assert "It answers with 503." in shown
+    custom_id = f"unwatch:{world.scope}:1"
+    await world.manager.click(result.response, custom_id=custom_id)
+    assert [feed.id for feed in engine.feeds(world.scope)] == [2]
+    assert "a.example" not in everything(result.response)
+    await world.manager.click(result.response, custom_id=f"unwatch:{world.scope}:2")
+    assert texts(result.response) == [say(None, "library.feeds.none")]
+
+
+async def test_an_earlier_state_is_gone_back_to(world: World, engine: StandInEngine) -> None:
+    engine.gives_articles_to(world.scope)
+    engine.published = [
+        Published("00000003-abcd", NOW, True, ((9, 2, "Rules"),)),
+        Published("00000002-abcd", NOW, False, ((9, 1, "Rules"), (8, 1, "Old"))),
+    ]
+    result = await world.manager.slash(world.channel, "library rollback")
+    shown = everything(result.response)
+    assert "2 articles\n-# Rules, Old" in shown
+    custom_id = f"rollback:{world.scope}:00000002-abcd"
+    await world.manager.click(result.response, custom_id=custom_id)
+    assert engine.rolled_back == ["00000002-abcd"]
+    assert texts(result.response)[0] == "## Gone back: one article answers"
+
+
+async def test_a_state_that_is_no_longer_kept_is_told(world: World, engine: StandInEngine) -> None:
+    engine.published = [
+        Published("00000003-abcd", NOW, True, ()),
+        Published("00000002-abcd", NOW, False, ()),
+    ]
+    result = await world.manager.slash(world.channel, "library rollback")
+    engine.published = []
+    await world.manager.click(result.response, custom_id=f"rollback:{world.scope}:00000002-abcd")
+    assert engine.rolled_back == []
+    result = await world.manager.slash(world.channel, "library rollback")
+    assert texts(result.response) == [say(None, "library.rollback.none")]
+
+
+def everything(message: discord.Message | simcord.ResponseMessage | None) -> str:
+    """All text of a message, that of its sections too."""
+    assert message is not None
+    if isinstance(message, simcord.ResponseMessage):
+        message = message.message
+    view = discord.ui.LayoutView.from_message(message)
+    return "\n".join(lines(view))
 
 
 async def test_only_the_servers_own_articles_are_offered(

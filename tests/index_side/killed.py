@@ -20,7 +20,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from index import Engine, IndexSettings, Scope, restore
+from index import Check, Document, Engine, IndexSettings, Scope, restore
+from index.intake import Intake, Several, Taken
 from tests.conftest import WordEmbedder
 
 LOCAL = Scope.local()
@@ -30,9 +31,27 @@ CHANGED = "The king has two ships. The queen has gold."
 NEW = "The island has a queen."
 
 
+FEED = "http://news.example/feed"
+PAGE = "http://news.example/page"
+
+
+class FedIntake(Intake):
+    """Reads files, and a feed of one page without any network."""
+
+    def take(self, source: Any, **told: Any) -> Taken:
+        if source == PAGE:
+            return Taken(Document("fed", "The feed tells of gold.", PAGE, "text/plain"))
+        return super().take(source, **told)
+
+    def take_again(self, source: str, **told: Any) -> Taken | None:
+        if source == FEED:
+            raise Several("a feed", [PAGE], FEED)
+        return super().take_again(source, **told)
+
+
 def opened(folder: Path) -> Engine:
     settings = IndexSettings(data_dir=folder / "data", threshold=0)
-    return Engine.open(settings, embedder=WordEmbedder())
+    return Engine.open(settings, embedder=WordEmbedder(), intake=FedIntake(1_000_000))
 
 
 def prepare(folder: Path) -> None:
@@ -52,12 +71,19 @@ def _restore(engine: Engine, folder: Path) -> None:
     restore(folder / "data", folder / "copy.sqlite")
 
 
+def _follow(engine: Engine, _: Path) -> None:
+    engine._watching.watch(LOCAL, FEED, [], Check(datetime.now(UTC)))
+    engine.refresh_due(timedelta(days=1), datetime.now(UTC) + timedelta(days=2))
+
+
 VERBS: dict[str, Callable[[Engine, Path], Any]] = {
     "add": lambda engine, _: engine.add(LOCAL, NEW.encode(), title="new"),
     "add again": lambda engine, folder: engine.add(LOCAL, folder / "first.txt"),
     "remove": lambda engine, _: engine.remove(LOCAL, 2),
     "undelete": lambda engine, _: engine.undelete(LOCAL, 3),
     "reindex": lambda engine, _: engine.reindex(LOCAL),
+    "promote": lambda engine, _: engine.promote(engine.rehearse(LOCAL)),
+    "follow a feed": _follow,
     "rebuild": lambda engine, _: engine.rebuild(LOCAL),
     "prune": lambda engine, _: engine.prune(datetime.now(UTC) + timedelta(days=2)),
     "back up": lambda engine, folder: engine.back_up(folder / "copy.sqlite"),

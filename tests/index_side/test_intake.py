@@ -171,6 +171,73 @@ def test_a_feed_brings_its_pages(server, web_engine) -> None:
         engine.add(LOCAL, "http://news.example/atom")
 
 
+def feed_of(*paths: str) -> bytes:
+    links = "".join(f"<item><link>http://news.example{path}</link></item>" for path in paths)
+    return f"<?xml version='1.0'?><rss version='2.0'><channel>{links}</channel></rss>".encode()
+
+
+RSS = {"Content-Type": "application/rss+xml"}
+
+
+def test_a_watched_feed_brings_what_it_names_later(server, web_engine) -> None:
+    engine = web_engine()
+    for number in range(1, 5):
+        server.answers[f"/{number}"] = (200, HTML, page(title=f"Page {number}"))
+    server.answers["/feed"] = (200, {**RSS, "ETag": '"1"'}, feed_of("/2", "/1"))
+    added = engine.add_all(LOCAL, "http://news.example/feed")
+    (feed,) = engine.feeds(LOCAL)
+    assert (feed.source, feed.check.etag) == ("http://news.example/feed", '"1"')
+    engine.remove(LOCAL, added.articles[0].id)
+    every, later = timedelta(days=1), datetime.now(UTC) + timedelta(days=2)
+    server.answers["/feed"] = (304, {})
+    engine.refresh_due(every, later)
+    assert server.requests[-1][0] == "/feed"
+    server.answers["/feed"] = (200, {**RSS, "ETag": '"2"'}, feed_of("/4", "/3", "/2", "/1"))
+    assert engine.reindex(LOCAL).added == ("Page 3", "Page 4")
+    titles = [article.title for article in engine.articles(LOCAL)]
+    assert titles == ["Page 1", "Page 3", "Page 4"]  # what was removed stays away
+    assert engine.feeds(LOCAL)[0].check.etag == '"2"'
+    assert engine.unwatch(LOCAL, feed.id)
+    assert not engine.unwatch(LOCAL, feed.id)
+    server.answers["/feed"] = (200, RSS, feed_of("/5", "/4"))
+    assert engine.reindex(LOCAL).added == ()
+
+
+def test_a_watched_feed_that_fails_says_so_and_is_tried_again(server, web_engine) -> None:
+    engine = web_engine()
+    server.answers["/1"] = (200, HTML, page(title="Page 1"))
+    server.answers["/feed"] = (200, {**RSS, "ETag": '"1"'}, feed_of("/1"))
+    engine.add_all(LOCAL, "http://news.example/feed")
+    server.answers["/feed"] = (503, {})
+    assert [source for source, _ in engine.reindex(LOCAL).failed] == ["http://news.example/feed"]
+    assert engine.feeds(LOCAL)[0].check.failures == 1
+    # A page that fails is asked for again, though the feed itself did not change.
+    server.answers["/feed"] = (200, {**RSS, "ETag": '"2"'}, feed_of("/2", "/1"))
+    server.answers["/2"] = (503, {})
+    assert [source for source, _ in engine.reindex(LOCAL).failed] == ["http://news.example/2"]
+    server.answers["/2"] = (200, HTML, page(title="Page 2"))
+    assert engine.reindex(LOCAL).added == ("Page 2",)
+    assert "If-None-Match" not in server.requests[-2][1]
+    assert engine.feeds(LOCAL)[0].check.failing_since is None
+
+
+def test_a_watched_feed_heeds_robots_txt_and_the_limit(server, tmp_path, embedder) -> None:
+    scope = Scope.guild(1)
+    settings = IndexSettings(data_dir=tmp_path, threshold=0, max_articles=2)
+    intake = Intake(1_000_000, fetcher=fetcher_of(server))
+    with Engine.open(settings, embedder=embedder, intake=intake) as engine:
+        server.answers["/robots.txt"] = (200, {}, b"User-agent: *\nDisallow: /private")
+        for path in ("/1", "/2", "/3", "/private"):
+            server.answers[path] = (200, HTML, page(title=path))
+        server.answers["/feed"] = (200, RSS, feed_of("/1"))
+        engine.add_page(scope, "http://news.example/feed")
+        server.answers["/feed"] = (200, RSS, feed_of("/3", "/2", "/private", "/1"))
+        report = engine.reindex(scope)
+        assert report.added == ("/2",)
+        assert [Path(source).name for source, _ in report.failed] == ["private", "3"]
+        assert "as many articles as are kept" in report.failed[1][1]
+
+
 def test_a_folder_brings_its_files(web_engine, tmp_path: Path) -> None:
     folder = tmp_path / "articles"
     (folder / "deep").mkdir(parents=True)

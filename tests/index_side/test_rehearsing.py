@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from index import Engine, RehearsalOutdated, Scope
+from index import Engine, LibraryFull, RehearsalOutdated, Scope
 from tests.conftest import WordEmbedder
 
 LOCAL = Scope.local()
@@ -107,6 +107,51 @@ def test_the_shared_articles_are_rehearsed_with_a_servers_questions(
     tale.write_text("The island has a storm.")
     found = engine.rehearse(shared, asked_in=guild)
     assert [replayed.question for replayed in found.lost] == [QUESTIONS[0]]
+
+
+def test_golden_questions_are_judged_by_what_they_must_hold(engine: Engine, tale: Path) -> None:
+    engine.journal.forget_user(1)  # no kept question is left
+    engine.golden.add(LOCAL, "Who has a ship?", "the KING")
+    engine.golden.add(LOCAL, "Who has gold?", "queen")
+    engine.golden.add(LOCAL, "Who has a dragon in the cellar?", None)
+    assert [each.passes for each in engine.examine(LOCAL)] == [True, True, True]
+    # Other words that hold what they must are as good.
+    tale.write_text("It is the king that has a ship. The queen has gold.")
+    found = engine.rehearse(LOCAL)
+    assert (found.unchanged, found.is_safe) == (3, True)
+    tale.write_text("The captain has a ship. The queen has gold.")
+    found = engine.rehearse(LOCAL)
+    assert [(each.question, each.golden) for each in found.lost] == [("Who has a ship?", True)]
+    assert (found.unchanged, found.is_safe) == (2, False)
+    engine.promote(found)
+    assert [each.passes for each in engine.examine(LOCAL)] == [False, True, True]
+    # One that fails before and after keeps nothing from being published.
+    tale.write_text("The captain has a big ship. The queen has gold.")
+    assert engine.rehearse(LOCAL).is_safe
+
+
+def test_the_golden_set_is_a_scopes_own_and_bounded(engine: Engine, monkeypatch) -> None:
+    guild = Scope.guild(7)
+    first = engine.golden.add(guild, " Who  has gold?", "queen")
+    assert engine.golden.all(guild) == [first]
+    assert engine.golden.all(LOCAL) == []
+    again = engine.golden.add(guild, "Who has gold?", "king")
+    assert [each.expected for each in engine.golden.all(guild)] == ["king"]
+    monkeypatch.setattr("index.golden.MOST", 1)
+    with pytest.raises(LibraryFull, match="At most 1 golden"):
+        engine.golden.add(guild, "Who has a ship?", None)
+    assert engine.golden.remove(guild, again.id)
+    assert not engine.golden.remove(guild, again.id)
+    engine.golden.add(guild, "Who has a ship?", None)
+    engine.forget(guild)
+    assert engine.golden.all(guild) == []
+
+
+def test_a_golden_question_without_any_article_is_declined(engine: Engine) -> None:
+    guild = Scope.guild(7)
+    engine.golden.add(guild, "Who has gold?", "queen")
+    engine.golden.add(guild, "Who has a ship?", None)
+    assert [each.passes for each in engine.examine(guild)] == [False, True]
 
 
 def test_what_a_killed_rehearsal_left_is_swept(engine: Engine, tmp_path: Path) -> None:

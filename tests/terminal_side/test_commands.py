@@ -315,6 +315,28 @@ class TestLibrary:
         assert run("restore", tmp_path / "copied" / "catalogue.sqlite").code == 0
         assert len(run("list").lines) == 3
 
+    def test_golden_questions_are_kept_checked_and_removed(self, run, tmp_path):
+        orchard = a_file(tmp_path, "orchard.txt", ORCHARD)
+        run("add", orchard)
+        kept = run("golden", "add", "Who ate an apple?", "--expect", "Apple")
+        assert (kept.code, kept.err) == (0, "")
+        assert "must hold \u201cApple\u201d" in kept.out
+        wrong = run("golden", "add", "Who planted it?", "--expect", "nobody at all")
+        assert "The answer is another just now" in wrong.err
+        assert len(run("golden", "list").lines) == 3
+        checked = run("golden", "check")
+        assert (checked.code, checked.out) == (3, "1 of 2 as they must be.\n")
+        assert "2: Who planted it?" in checked.err
+        assert run("golden", "remove", 2).code == 0
+        assert run("golden", "remove", 2).code == 2
+        assert run("golden", "check").out == "1 of 1 as they must be.\n"
+        both = run("golden", "add", "Who?", "--expect", "a", "--unanswerable")
+        assert both.code == 2
+
+    def test_no_feed_is_watched_at_first(self, run):
+        assert "watches no feed" in run("feeds").err
+        assert run("unwatch", 1).code == 2
+
     def test_an_earlier_generation_is_rolled_back_to(self, run, tmp_path):
         orchard = a_file(tmp_path, "orchard.txt", ORCHARD)
         run("add", orchard)
