@@ -1,13 +1,16 @@
-"""Train the reader: python -m index.training OUT --hard FILE... --easy FILE...
+"""Train the reader: python -m index.training OUT --hard FILE... --easy FILE... --written FOLDER
 
-OUT/reader.safetensors is what `index/data` ships. Two stages: the first teaches the
-embedding model to mark answers; the second goes on from there, twice, in orders of its
-own, with near-misses of every sort, and the mean of both runs' last checkpoints is the
-reader (Wortsman et al. 2022, "Model soups").
+OUT/reader.safetensors is what `index/data` ships. Three stages: the first teaches the
+embedding model to mark answers; the second goes on from there with near-misses of every
+sort that a rule can make; the third with questions and near-misses that were written down
+for articles of the kinds that people keep. The second and the third run twice, each in
+an order of its own, and go on from, or end as, the mean of both runs' last checkpoints
+(Wortsman et al. 2022, "Model soups").
 
-Files are in the format of SQuAD. ``--hard`` ones are asked against whole articles, with
-negatives that retrieval finds; ``--easy`` ones within their passage. Goes on from the last
-checkpoint after an interruption; a stage that is done is not done again.
+Files are in the format of SQuAD, folders as ``index.training.written`` reads them.
+``--hard`` ones are asked against whole articles, with negatives that retrieval finds;
+``--easy`` ones within their passage. Goes on from the last checkpoint after an
+interruption; a stage that is done is not done again.
 """
 
 from __future__ import annotations
@@ -18,13 +21,16 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from index.training.examples import FIRST, SECOND, Mix
+from index.training.examples import FIRST, SECOND, THIRD, Mix
 from index.training.running import Run, merge, train
 
 SEED = 7
 SEEDS = (7, 8)
 EVERY = 100
 """Steps between checkpoints in the second stage, of which the last are averaged."""
+STEPS = (3000, 1500, 620)
+FROZEN = 2
+"""Layers that the third stage leaves as they are."""
 UNANSWERABLE = ("swapped", "opposed", "removed", "left_out", "far", "again")
 
 
@@ -33,8 +39,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--hard", type=Path, nargs="+", required=True)
     parser.add_argument("--easy", type=Path, nargs="*", default=[])
-    parser.add_argument("--steps", type=int, nargs=2, default=(3000, 1500), help="of both stages")
-    parser.add_argument("--processes", type=int, default=1, help="second-stage runs at a time")
+    parser.add_argument("--written", type=Path, nargs="*", default=[])
+    parser.add_argument(
+        "--steps", type=int, nargs=3, default=(3000, 1500, 620), help="of each stage"
+    )
+    parser.add_argument("--processes", type=int, default=1, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument(
         "--without",
@@ -50,6 +59,7 @@ def main() -> None:
         begin=None,
         hard=tuple(options.hard),
         easy=tuple(options.easy),
+        written=tuple(options.written),
         mixes=FIRST,
         seed=SEED,
         steps=options.steps[0],
@@ -60,23 +70,33 @@ def main() -> None:
     if not first.exists():
         train(shared)
         merge([shared.out], first)
-    mixes = {hard: without(mix, options.without) for hard, mix in SECOND.items()}
+    second = options.out / "second.safetensors"
+    mixes = replace(SECOND, hard=without(SECOND.hard, options.without))
+    gone_on = replace(shared, begin=first, mixes=mixes, steps=options.steps[1], rate=1e-4)
+    twice(gone_on, options.out / "second", EVERY, second, options.processes)
+    ended = replace(
+        gone_on, begin=second, mixes=THIRD, steps=options.steps[2], epochs=1, frozen=FROZEN
+    )
+    twice(
+        ended,
+        options.out / "third",
+        EVERY // 2,
+        options.out / "reader.safetensors",
+        options.processes,
+    )
+
+
+def twice(run: Run, out: Path, every: int, merged: Path, processes: int) -> None:
+    """Do one stage in two orders, and write the mean of both."""
+    if merged.exists():
+        return
     runs = [
-        replace(
-            shared,
-            out=options.out / f"second-{seed}",
-            begin=first,
-            mixes=mixes,
-            seed=seed,
-            steps=options.steps[1],
-            rate=1e-4,
-            every=EVERY,
-        )
+        replace(run, out=out.with_name(f"{out.name}-{seed}"), seed=seed, every=every)
         for seed in SEEDS
     ]
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
         pool.map(train, runs, chunksize=1)
-    merge([run.out for run in runs], options.out / "reader.safetensors")
+    merge([each.out for each in runs], merged)
 
 
 def without(mix: Mix, names: Sequence[str]) -> Mix:

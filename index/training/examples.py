@@ -20,6 +20,7 @@ import numpy as np
 
 from index.lexical import LexicalIndex, tokens
 from index.training.near_misses import Pools, opposed, swapped, without_sentences
+from index.training.written import read_written
 
 PASSAGE_CHARS = (220, 620)
 SHORTEST_REST = 120
@@ -68,8 +69,9 @@ class Article:
 
 
 def read(path: Path) -> list[Article]:
-    """The articles of a file in the format of SQuAD."""
-    return [_article(raw) for raw in json.loads(path.read_bytes())["data"]]
+    """The articles of a file in the format of SQuAD, or of a folder as ``written`` reads it."""
+    content = read_written(path) if path.is_dir() else json.loads(path.read_bytes())
+    return [_article(raw) for raw in content["data"]]
 
 
 def _article(raw: dict[str, Any]) -> Article:
@@ -110,15 +112,32 @@ class Mix:
     again: int = 0
 
 
-FIRST = {
-    True: Mix(own=1.0, negatives=0.4, swapped=0.22, far=0.03),
-    False: Mix(own=0.6, negatives=0.3, swapped=0.06, far=0.03),
-}
-SECOND = {
-    True: Mix(1.0, 0.4, swapped=0.28, far=0.03, opposed=0.15, removed=0.15, left_out=0.12, again=1),
-    False: Mix(0.6, 0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
-}
-"""For articles asked as a whole (True), and for single passages."""
+@dataclass(frozen=True, slots=True)
+class Mixes:
+    """The mix for each sort of file: articles asked as a whole, single passages, and articles
+    whose unanswerable questions were written by hand.
+    """
+
+    hard: Mix
+    easy: Mix
+    written: Mix
+
+
+FIRST = Mixes(
+    hard=Mix(own=1.0, negatives=0.4, swapped=0.22, far=0.03),
+    easy=Mix(own=0.6, negatives=0.3, swapped=0.06, far=0.03),
+    written=Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0),
+)
+SECOND = Mixes(
+    hard=Mix(1.0, 0.4, swapped=0.28, far=0.03, opposed=0.15, removed=0.15, left_out=0.12, again=1),
+    easy=Mix(0.6, 0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
+    written=Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0),
+)
+THIRD = Mixes(
+    hard=Mix(own=0.12, negatives=0.4, swapped=0.28, far=0.03, opposed=0.15, removed=0.15),
+    easy=Mix(own=0.04, negatives=0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
+    written=Mix(1.0, 0.6, swapped=0.1, far=0.03, opposed=0.05, removed=0.15, left_out=0.15),
+)
 
 
 def groups(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from index.training.examples import FIRST, SECOND, groups, read
+from index.training.examples import FIRST, SECOND, THIRD, Mix, groups, read
 from index.training.near_misses import Pools, opposed, swapped, without_sentences
+from index.training.written import read_written
 
 PASSAGE = "Ann Lee built the largest tower in 1862. It stands in Aldra. The keeper is Tom Ray."
 
@@ -40,33 +41,94 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("mixes", [FIRST, SECOND])
+@pytest.mark.parametrize("mix", [FIRST.hard, SECOND.hard, SECOND.easy, THIRD.written])
 @pytest.mark.parametrize("hard", [True, False])
-def test_marked_answers_are_the_gold_ones(file: Path, mixes: dict, hard: bool) -> None:
+def test_marked_answers_are_the_gold_ones(file: Path, mix: Mix, hard: bool) -> None:
     golds = {"Ann Lee", "40", "Eve Moss"}
     for seed in range(20):
-        for group in groups(read(file), random.Random(seed), mixes[hard], hard=hard):
+        for group in groups(read(file), random.Random(seed), mix, hard=hard):
             for passage in group.passages:
                 assert {passage.text[a:b] for a, b in passage.answers} <= golds
 
 
 def test_the_same_seed_gives_the_same_groups(file: Path) -> None:
     def made() -> list:
-        return list(groups(read(file), random.Random(3), SECOND[True], hard=True))
+        return list(groups(read(file), random.Random(3), SECOND.hard, hard=True))
 
     assert made() == made()
 
 
+WRITTEN = """title: Grinder
+genre: how-to
+---
+The **grinder** is made by Tom Ray, who sold it for $40 in Aldra.
+
+## Cleaning
+
+1. Unplug it.
+2. Empty the hopper, and wait.
+===
+Q: who makes it
+A: Tom Ray
+A: made by Tom Ray
+N: when was Tom Ray born
+Q: What did it cost?
+A: $40
+Q: how do i clean it
+A: Unplug it. / Empty the hopper
+"""
+
+
+def test_written_articles_are_read_with_their_answers_where_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(WRITTEN)
+    (article,) = read_written(tmp_path)["data"]
+    (paragraph,) = article["paragraphs"]
+    said = []
+    for asked in paragraph["qas"]:
+        for answer in asked["answers"]:
+            start, text = answer["answer_start"], answer["text"]
+            assert paragraph["context"][start : start + len(text)] == text
+        said.append([answer["text"] for answer in asked["answers"]])
+    assert said[:3] == [["Tom Ray", "made by Tom Ray"], [], ["$40"]]
+    assert said[3][0].startswith("Unplug it.")
+    assert said[3][0].endswith("Empty the hopper")
+    assert [asked["is_impossible"] for asked in paragraph["qas"]] == [False, True, False, False]
+    assert len(read(tmp_path)[0].questions) == 4
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (WRITTEN.replace("A: $40", "A: forty dollars"), "'forty dollars' does not stand"),
+        (WRITTEN.replace("===", ""), "must divide it"),
+        (WRITTEN.replace("N: ", "X: "), "no question and no answer"),
+    ],
+)
+def test_a_written_article_that_is_wrong_is_refused(tmp_path: Path, broken: str, why: str) -> None:
+    (tmp_path / "a.txt").write_text(broken)
+    with pytest.raises(ValueError, match=why):
+        read_written(tmp_path)
+
+
+def test_all_written_articles_of_the_project_are_whole() -> None:
+    data = Path(__file__).parent.parent.parent / "data" / "written"
+    for kind, articles in (("train", 400), ("dev", 50)):
+        read_in = read_written(data / kind)["data"]
+        asked = [q for a in read_in for p in a["paragraphs"] for q in p["qas"]]
+        assert len(read_in) > articles
+        assert 0.3 < sum(q["is_impossible"] for q in asked) / len(asked) < 0.5
+
+
 def test_more_is_unanswerable_in_the_second_stage(file: Path) -> None:
-    def share(mixes: dict) -> float:
+    def share(mix: Mix) -> float:
         found = [
             group.answerable
             for seed in range(50)
-            for group in groups(read(file), random.Random(seed), mixes[True], hard=True)
+            for group in groups(read(file), random.Random(seed), mix, hard=True)
         ]
         return 1 - sum(found) / len(found)
 
-    assert share(SECOND) > share(FIRST) > 0.2
+    assert share(SECOND.hard) > share(FIRST.hard) > 0.2
 
 
 def test_a_swapped_name_or_number_is_not_in_the_passage() -> None:
