@@ -41,6 +41,7 @@ from index.reader import Candidate, Reader, ReadingPassage
 from index.reader.picker import SentencePicker
 from index.reader.spans import SpanReader
 from index.rehearsing import Rehearsals
+from index.repeated import Repeated, rests_on
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
     Answer,
@@ -81,6 +82,7 @@ class Engine(Rehearsals):
         super().__init__(settings, catalogue, library, intake, embedder)
         self._weights = weights
         self._reader = reader
+        self._repeated = Repeated()
         # A stored version never changes, so its text may be kept as long as there is room.
         self._text = lru_cache(_TEXTS_IN_MEMORY)(catalogue.text)
 
@@ -181,13 +183,28 @@ class Engine(Rehearsals):
         searched = self._library.searched(scope, chosen)
         deadline.check("opening the index")
         limit = self._settings.threshold if threshold is None else threshold
+        key = rests_on(checked.text, history, limit, searched)
+        answer = self._repeated.get(key)
+        if answer is None:
+            answer = self._answered(checked, history, searched, limit, deadline)
+            self._repeated.keep(key, answer)
+        return replace(answer, elapsed_ms=(time.perf_counter() - started) * 1000)
+
+    def _answered(
+        self,
+        checked: Checked,
+        history: Sequence[Turn],
+        searched: Sequence[Searched],
+        limit: float,
+        deadline: _Deadline,
+    ) -> Answer:
+        """The answer, with the time still to be filled in."""
         wanted = intent(checked.text)
         untold: Answer | None = None
         if checked.kind is not Kind.CHAT and _is_of_articles(wanted, checked.text, history):
             answer = self._overview(checked.text, wanted, searched)
             if answer is not None and answer.answered:
-                elapsed_ms = (time.perf_counter() - started) * 1000
-                return replace(answer, threshold=limit, elapsed_ms=elapsed_ms)
+                return replace(answer, threshold=limit)
             untold = answer
             # A part of the article in short, or something else that has a title or a date.
             wanted = Intent(Wish.REASON if wanted.wish is Wish.WHOLE else Wish.FACT)
@@ -201,13 +218,12 @@ class Engine(Rehearsals):
         best = outcomes[0]
         if outcomes[-1].confidence > best.confidence + _CLEARLY_SURER:
             best = outcomes[-1]
-        elapsed_ms = (time.perf_counter() - started) * 1000
         # What the article does not tell as an object, its text may all but spell out.
         if untold is not None and best.confidence < max(limit, _TELLS_ITSELF):
-            return replace(untold, threshold=limit, elapsed_ms=elapsed_ms)
+            return replace(untold, threshold=limit)
         if best.confidence < limit and chats(checked.text, best.signals.coverage):
             checked = replace(checked, kind=Kind.CHAT)
-        return _answer(checked, wanted.wish, best, limit, elapsed_ms)
+        return _answer(checked, wanted.wish, best, limit)
 
     def search(self, scope: Scope, query: str, *, limit: int = 5) -> list[Hit]:
         """The passages nearest to ``query``, best first, at most ``limit``.
@@ -348,9 +364,7 @@ def _kind(wish: Wish, reading: Reading) -> Kind:
     return Kind.SENTENCES if wish in {Wish.REASON, Wish.MANNER, Wish.VERDICT} else Kind.SPAN
 
 
-def _answer(
-    checked: Checked, wish: Wish, reading: Reading, threshold: float, elapsed_ms: float
-) -> Answer:
+def _answer(checked: Checked, wish: Wish, reading: Reading, threshold: float) -> Answer:
     question = checked.text
     hits = tuple(run.hit for run in reading.runs)
     chat = checked.kind is Kind.CHAT
@@ -360,7 +374,7 @@ def _answer(
             kind=Kind.CHAT if chat else Kind.NONE,
             confidence=0.0 if chat else reading.confidence,
             threshold=threshold,
-            elapsed_ms=elapsed_ms,
+            elapsed_ms=0.0,
             passages=hits,
         )
     start, end, text = _marked(wish, reading)
@@ -369,7 +383,7 @@ def _answer(
         kind=_kind(wish, reading),
         confidence=reading.confidence,
         threshold=threshold,
-        elapsed_ms=elapsed_ms,
+        elapsed_ms=0.0,
         text=text,
         start=start,
         end=end,

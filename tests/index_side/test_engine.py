@@ -26,6 +26,7 @@ from index import (
 )
 from index.embedding import PackagedEmbedder
 from index.reader.spans import SpanReader
+from index.repeated import Repeated
 from tests.conftest import AXES, WordEmbedder
 
 LOCAL, ONE, TWO = Scope.local(), Scope.guild(1), Scope.guild(2)
@@ -480,3 +481,34 @@ def test_what_is_kept_from_the_generation_before_is_as_if_built_anew(
     assert anew is not None
     assert kept.name != anew.name
     assert kept.manifest.files == anew.manifest.files
+
+
+def test_a_repeated_question_is_not_read_again_until_something_changes(
+    engine: Engine, embedder: WordEmbedder
+) -> None:
+    engine.add(LOCAL, TEXT, title="A tale")
+    question, asked = "Who has a ship?", {"threshold": 0}
+    first = engine.ask(LOCAL, question, **asked)
+    embedder.encoded.clear()
+    again = engine.ask(LOCAL, f"  {question} ", **asked)
+    assert embedder.encoded == []
+    assert again.text == first.text
+    assert again.elapsed_ms != first.elapsed_ms
+    # Another threshold, or one article alone, is another question.
+    assert not engine.ask(LOCAL, question, threshold=1).answered
+    other = engine.add(LOCAL, b"The queen has a ship too, and the king has none.", title="Other")
+    assert engine.ask(LOCAL, question, only=other, threshold=0).quote.article == "Other"
+    engine.remove(LOCAL, other.id)
+    tale = engine.articles(LOCAL)[0]
+    engine.remove(LOCAL, tale.id)
+    with pytest.raises(ArticleNotFound):
+        engine.ask(LOCAL, question, **asked)
+
+
+def test_only_so_many_answers_are_held() -> None:
+    repeated, answer = Repeated(most=2), object()
+    for key in ("a", "b"):
+        repeated.keep(key, answer)
+    repeated.get("a")
+    repeated.keep("c", answer)
+    assert [repeated.get(key) is not None for key in "abc"] == [True, False, True]
