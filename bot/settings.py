@@ -59,7 +59,7 @@ class Settings(IndexSettings, BaseSettings):
     refresh_hours: float = Field(
         default=24,
         ge=0,
-        description="Hours after which a running bot reads a web page or a feed again. 0: never by itself.",
+        description="Hours after which the bot reads pages and feeds again. 0: never by itself.",
     )
     message_content: bool = Field(
         default=False,

@@ -5,6 +5,7 @@ The half of the engine that changes what is stored; the other half answers from 
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -14,13 +15,21 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from index import following
 from index.catalogue import Catalogue
 from index.changes import changes
 from index.chunking import quotable
-from index.errors import ArticleNotFound, LibraryBusy, LibraryFull, SourceError
+from index.errors import (
+    ArticleNotFound,
+    EngineError,
+    LibraryBusy,
+    LibraryFull,
+    SourceError,
+)
+from index.following import Follower
 from index.intake import CONFIGURED, Intake, Several, Taken, can_take_again, is_web, web_key
 from index.library import Library, silent
-from index.refreshing import due, feed_due, follow, refresh
+from index.refreshing import due, refresh
 from index.settings import IndexSettings
 from index.types import (
     Added,
@@ -37,8 +46,12 @@ from index.types import (
 )
 from index.watching import Watching
 
+log = logging.getLogger(__name__)
+
 UNDO = timedelta(days=1)
 """How long a removed article can be brought back."""
+MOST_FEEDS = 8
+"""Feeds of one server that are watched."""
 REHEARSALS = "rehearsal-"
 _MOST_DUE = 20
 """Pages of one scope that are read again at once: the others get their turn."""
@@ -124,6 +137,7 @@ class Articles:
             return Added((self.add(scope, source, title=title, progress=notify),))
         except Several as found:
             several, sources = found, found.sources
+            self._check_feeds(scope, several.feed)
         taken: list[Taken] = []
         failed: list[tuple[str, str]] = []
         for number, one in enumerate(sources):
@@ -144,7 +158,14 @@ class Articles:
             # Asked for anew the next time where a page is still to come.
             said = ("", "") if failed else (several.etag, several.last_modified)
             self._watching.watch(scope, several.feed, seen, Check(datetime.now(UTC), *said))
-        return Added(tuple(articles), tuple(failed))
+        return Added(tuple(articles), tuple(failed), several.feed)
+
+    def _check_feeds(self, scope: Scope, feed: str) -> None:
+        watched = {one.source for one in self.feeds(scope)}
+        if feed and self._most(scope) is not None and len(watched | {feed}) > MOST_FEEDS:
+            raise LibraryFull(
+                f"At most {MOST_FEEDS} feeds are watched for one server. Stop watching one first."
+            )
 
     def feeds(self, scope: Scope) -> list[Feed]:
         """The feeds of ``scope`` that are watched for new pages, oldest first."""
@@ -185,16 +206,8 @@ class Articles:
         return next((article for article in articles if article.source == source), None)
 
     def _put(self, scope: Scope, taken: Sequence[Taken], notify: Progress) -> list[Article]:
-        limit = self._most(scope)
-        if limit is not None:
-            known = {article.source for article in self.articles(scope)}
-            total = len(known | {one.document.source for one in taken})
-            if total > limit:
-                raise LibraryFull(
-                    f"This would make {total:,} articles, and at most"
-                    f" {limit:,} are kept for one server. Remove some first."
-                )
-        articles = self._library.put(scope, [one.document for one in taken], notify)
+        documents = [one.document for one in taken]
+        articles = self._library.put(scope, documents, notify, most=self._most(scope))
         for article, one in zip(articles, taken, strict=True):
             if can_take_again(article.source):
                 check = Check(datetime.now(UTC), one.etag, one.last_modified)
@@ -305,23 +318,14 @@ class Articles:
 
         def work(notify: Progress) -> list[tuple[str, str]]:
             failed = refresh(self._catalogue, self._watching, self._intake, articles, notify)
-            return failed if only is not None else failed + self._follow(self.feeds(scope))
+            feeds = [] if only is not None else self.feeds(scope)
+            return failed + self._follower(scope).follow(feeds, notify)
 
         return self._library.reindex(scope, work, progress or silent)
 
-    def _follow(
-        self, feeds: Sequence[Feed], *, stop: Callable[[], bool] = lambda: False
-    ) -> list[tuple[str, str]]:
-        """Store what watched feeds name anew, while the library is held; what failed."""
-        failed: list[tuple[str, str]] = []
-        for feed in feeds:
-            if stop():
-                break
-            limit = self._most(feed.scope)
-            room = None if limit is None else limit - len(self.articles(feed.scope))
-            work = (self._catalogue, self._watching, self._intake)
-            failed += follow(*work, feed, room=room, stop=stop)
-        return failed
+    def _follower(self, scope: Scope, stop: Callable[[], bool] = lambda: False) -> Follower:
+        work = (self._catalogue, self._watching, self._intake)
+        return Follower(*work, self._most(scope), stop)
 
     def refresh_due(
         self, every: timedelta, now: datetime, *, stop: Callable[[], bool] = lambda: False
@@ -336,30 +340,44 @@ class Articles:
         for scope in self._catalogue.scopes():
             if stop():
                 break
-            checks = self.checks(scope)
-            articles = [
-                article
-                for article in self.articles(scope)
-                if is_web(article.source.removeprefix(CONFIGURED))
-                and due(article, checks.get(article.id), every) <= now
-            ][:_MOST_DUE]
-            feeds = [feed for feed in self.feeds(scope) if feed_due(feed, every) <= now]
+            articles, feeds = self._due(scope, every, now)
             if not articles and not feeds:
                 continue
-            with suppress(LibraryBusy):
-                self._library.refresh(scope, partial(self._refresh_due, articles, feeds, stop))
-                count += len(articles) + len(feeds)
+            try:
+                self._library.refresh(scope, partial(self._refresh_due, scope, every, now, stop))
+            except LibraryBusy:
+                continue
+            except EngineError as error:  # one server's trouble keeps no other from its turn
+                log.warning("the sources of %s are read later: %s", scope, error)
+                continue
+            count += len(articles) + len(feeds)
         return count
+
+    def _due(
+        self, scope: Scope, every: timedelta, now: datetime
+    ) -> tuple[list[Article], list[Feed]]:
+        checks = self.checks(scope)
+        articles = [
+            article
+            for article in self.articles(scope)
+            if is_web(article.source.removeprefix(CONFIGURED))
+            and due(article, checks.get(article.id), every) <= now
+        ]
+        feeds = [feed for feed in self.feeds(scope) if following.due(feed, every) <= now]
+        return articles[:_MOST_DUE], feeds
 
     def _refresh_due(
         self,
-        articles: Sequence[Article],
-        feeds: Sequence[Feed],
+        scope: Scope,
+        every: timedelta,
+        now: datetime,
         stop: Callable[[], bool],
         notify: Progress,
     ) -> list[tuple[str, str]]:
+        articles, feeds = self._due(scope, every, now)  # as they are now that it is held
         work = (self._catalogue, self._watching, self._intake)
-        return refresh(*work, articles, notify, stop=stop) + self._follow(feeds, stop=stop)
+        failed = refresh(*work, articles, notify, stop=stop)
+        return failed + self._follower(scope, stop).follow(feeds, notify)
 
     def rebuild(self, scope: Scope, *, progress: Progress | None = None) -> ReindexReport:
         """Build the index anew from what is stored, without reading any source.
@@ -373,7 +391,9 @@ class Articles:
         """The index's generations that are kept: the live one, then the newest first."""
         return self._library.kept(scope)
 
-    def roll_back(self, scope: Scope, name: str) -> list[Article]:
+    def roll_back(
+        self, scope: Scope, name: str, *, progress: Progress | None = None
+    ) -> list[Article]:
         """Make the articles of ``scope`` what they were in the generation ``name``.
 
         Changed articles get their old text back, until their sources are read again; removed
@@ -383,7 +403,7 @@ class Articles:
             ArticleNotFound: that generation, or a text that it held, is no longer kept.
             LibraryBusy: this scope is being changed.
         """
-        self._library.roll_back(scope, name)
+        self._library.roll_back(scope, name, progress or silent)
         return self.articles(scope)
 
     def back_up(self, file: Path) -> None:

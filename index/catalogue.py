@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from index.database import back_up, mapped, open_database
 from index.errors import ArticleNotFound
-from index.schema import articles, checks, metadata, scopes, vectors, versions
+from index.schema import articles, checks, counters, metadata, scopes, vectors, versions
 from index.types import Article, Document, Scope, Version
 
 _LOOKUP = 500  # keys in one SELECT, well under SQLite's limit on parameters
@@ -427,6 +427,17 @@ class Catalogue:
         engine = self._engine.execution_options(begin="IMMEDIATE")
         with mapped(self._engine.url.database), engine.begin() as connection:
             yield connection
+
+
+def next_number(connection: sa.Connection, scope: Scope, name: str) -> int:
+    """A number of that name that the scope was never given before, from 1 on."""
+    mine = (counters.c.scope == scope.key, counters.c.name == name)
+    last = connection.scalar(sa.select(counters.c.last).where(*mine))
+    if last is None:
+        connection.execute(sa.insert(counters).values(scope=scope.key, name=name, last=1))
+        return 1
+    connection.execute(sa.update(counters).where(*mine).values(last=last + 1))
+    return int(last) + 1
 
 
 _ARTICLES = (

@@ -6,8 +6,8 @@ import re
 
 import sqlalchemy as sa
 
-from index.catalogue import Catalogue
-from index.errors import LibraryFull
+from index.catalogue import Catalogue, next_number
+from index.errors import LibraryFull, QuestionError
 from index.question import normalise
 from index.schema import golden
 from index.types import Answer, Golden, Scope
@@ -33,19 +33,20 @@ class GoldenSet:
 
         Raises:
             LibraryFull: there are ``MOST`` already.
+            QuestionError: what is expected has no letter and no digit.
         """
+        if expected is not None and not _words(expected):
+            raise QuestionError("What the answer must hold has no letter and no digit.")
         question = normalise(question)
         mine = golden.c.scope == scope.key
         with self._catalogue.writing() as connection:
             connection.execute(sa.delete(golden).where(mine, golden.c.question == question))
-            count, last = connection.execute(
-                sa.select(sa.func.count(), sa.func.max(golden.c.id)).where(mine)
-            ).one()
-            if count >= MOST:
+            count = connection.scalar(sa.select(sa.func.count()).select_from(golden).where(mine))
+            if count is not None and count >= MOST:
                 raise LibraryFull(
                     f"At most {MOST} golden questions are kept for one server. Remove some first."
                 )
-            number = int(last or 0) + 1
+            number = next_number(connection, scope, "golden")
             connection.execute(
                 sa.insert(golden).values(
                     scope=scope.key, id=number, question=question, expected=expected
@@ -55,6 +56,8 @@ class GoldenSet:
 
     def remove(self, scope: Scope, number: int) -> bool:
         """Whether there was such a question."""
+        if not 0 < number < 2**63:  # what an integer of SQLite's can hold
+            return False
         where = (golden.c.scope == scope.key, golden.c.id == number)
         with self._catalogue.writing() as connection:
             return bool(connection.execute(sa.delete(golden).where(*where)).rowcount)

@@ -105,7 +105,7 @@ class Intake:
         """
         if isinstance(source, str) and is_web(source):
             if unattended:
-                self._robots.check(source)
+                self._robots.check(web_key(source))
             fetched = self._fetcher.fetch(_address(source), accepts=can_read)
             assert fetched is not None  # without a condition nothing is "unchanged"
             return self._read_page(web_key(source), fetched, media_type, title)

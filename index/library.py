@@ -18,7 +18,13 @@ from index.building import Builder, Built
 from index.catalogue import Catalogue
 from index.database import mapped
 from index.embedding import Embedder
-from index.errors import ArticleNotFound, EngineError, GenerationError, LibraryBusy
+from index.errors import (
+    ArticleNotFound,
+    EngineError,
+    GenerationError,
+    LibraryBusy,
+    LibraryFull,
+)
 from index.generation import Generation, GenerationStore, IndexedArticle, Searched
 from index.types import (
     Article,
@@ -49,9 +55,28 @@ class Library:
         self._loaded: dict[Scope, Generation] = {}
         self._loading: dict[Scope, threading.Lock] = {}
 
-    def put(self, scope: Scope, documents: Sequence[Document], progress: Progress) -> list[Article]:
-        """Store documents and make them searchable; nothing is built when nothing changed."""
+    def put(
+        self,
+        scope: Scope,
+        documents: Sequence[Document],
+        progress: Progress,
+        *,
+        most: int | None = None,
+    ) -> list[Article]:
+        """Store documents and make them searchable; nothing is built when nothing changed.
+
+        Raises:
+            LibraryFull: the scope would have more than ``most`` articles then.
+        """
         with self._writing(scope, _WRITE_WAIT_S):
+            if most is not None:
+                known = {article.source for article in self._catalogue.articles(scope)}
+                total = len(known | {document.source for document in documents})
+                if total > most:
+                    raise LibraryFull(
+                        f"This would make {total:,} articles, and at most {most:,} are kept for"
+                        " one server. Remove some first."
+                    )
             articles = [self._catalogue.put(scope, document) for document in documents]
             if self._is_due(scope, self._published(scope)):
                 self._build(scope, progress)
@@ -88,14 +113,14 @@ class Library:
         """The generations that are still kept, the live one first, then newest first."""
         return self._store.kept(scope)
 
-    def roll_back(self, scope: Scope, name: str) -> Built:
+    def roll_back(self, scope: Scope, name: str, progress: Progress) -> Built:
         """Make the articles what they were in a kept generation; LibraryBusy when changing."""
         with self._writing(scope, wait_s=0):
             chosen = next((one for one in self.kept(scope) if one.name == name), None)
             if chosen is None:
                 raise ArticleNotFound(f"{scope} keeps no generation {name!r} any more")
             self._catalogue.roll_back(scope, {a: version for a, version, _ in chosen.articles})
-            return self._build(scope, silent)
+            return self._build(scope, progress)
 
     def refresh(self, scope: Scope, refresh: Refresh) -> None:
         """Refresh the catalogue, and build only where that changed something."""

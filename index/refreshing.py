@@ -9,15 +9,13 @@ from typing import NamedTuple
 
 from index.catalogue import Catalogue
 from index.errors import ArticleNotFound, SourceError
-from index.intake import Intake, Several, Taken
-from index.types import Article, Check, Document, Feed, Progress
+from index.intake import Intake, Taken
+from index.types import Article, Check, Document, Progress
 from index.watching import Watching
 
 FIRST_RETRY = timedelta(minutes=10)
 LAST_RETRY = timedelta(days=1)
 LONGEST_REASON = 500
-MOST_NEW = 20
-"""Pages of one feed that are added at once."""
 
 
 def refresh(
@@ -65,7 +63,7 @@ def read_again(watching: Watching, intake: Intake, article: Article) -> Reread:
     try:
         taken = _again(intake, article, before)
     except SourceError as error:
-        return Reread(None, _failed(now, before, str(error)))
+        return Reread(None, failed_check(now, before, str(error)))
     return Reread(None if taken is None else taken.document, _read(now, before, taken))
 
 
@@ -87,7 +85,7 @@ def _read(now: datetime, before: Check | None, taken: Taken | None) -> Check:
     return Check(now, known.etag, known.last_modified)
 
 
-def _failed(now: datetime, before: Check | None, reason: str) -> Check:
+def failed_check(now: datetime, before: Check | None, reason: str) -> Check:
     known = before or Check(now)
     return Check(
         now,
@@ -99,73 +97,17 @@ def _failed(now: datetime, before: Check | None, reason: str) -> Check:
     )
 
 
-def follow(
-    catalogue: Catalogue,
-    watching: Watching,
-    intake: Intake,
-    feed: Feed,
-    *,
-    room: int | None,
-    stop: Callable[[], bool] = lambda: False,
-) -> list[tuple[str, str]]:
-    """Store the pages that a feed names anew, the oldest first; (page, reason) of each that failed.
-
-    At most ``MOST_NEW`` at once, and ``room`` in all (None: no limit). The others, and what
-    failed, are tried again the next time.
-    """
-    now = datetime.now(UTC)
-    try:
-        intake.take_again(
-            feed.source,
-            media_type="",
-            title="",
-            etag=feed.check.etag,
-            last_modified=feed.check.last_modified,
-        )
-    except Several as several:
-        pages = several.sources
-        check = Check(now, several.etag, several.last_modified)
-    except SourceError as error:
-        watching.note(feed, feed.seen, _failed(now, feed.check, str(error)))
-        return [(feed.source, str(error))]
-    else:  # as it was, or a page now and no feed: there is nothing new in it
-        watching.note(feed, feed.seen, _read(now, feed.check, None))
-        return []
-    new = [page for page in reversed(pages) if page not in feed.seen]
-    seen = list(feed.seen)
-    failed: list[tuple[str, str]] = []
-    for number, page in enumerate(new[:MOST_NEW]):
-        if stop():
-            break
-        try:
-            if room is not None and number - len(failed) >= room:
-                raise SourceError("There are as many articles as are kept for one server.")
-            catalogue.put(feed.scope, intake.take(page, unattended=True).document)
-        except SourceError as error:
-            failed.append((page, str(error)))
-        else:
-            seen.append(page)
-    if not set(new) <= set(seen):  # to be asked for anew, whatever its server says of changes
-        check = Check(now)
-    watching.note(feed, seen, check)
-    return failed
-
-
 def due(article: Article, check: Check | None, every: timedelta) -> datetime:
     """When a page is to be read again: after ``every``, or sooner and less often as it fails.
 
     Up to a tenth is added, the same for an article each time, so that sources which were
     added together are not all read at once.
     """
-    return _due(f"{article.scope}#{article.id}", check or Check(article.added_at), every)
+    return due_at(f"{article.scope}#{article.id}", check or Check(article.added_at), every)
 
 
-def feed_due(feed: Feed, every: timedelta) -> datetime:
-    """When a feed is to be read again, as ``due``."""
-    return _due(f"{feed.scope}#feed{feed.id}", feed.check, every)
-
-
-def _due(key: str, check: Check, every: timedelta) -> datetime:
+def due_at(key: str, check: Check, every: timedelta) -> datetime:
+    """As ``due``, of whatever source ``key`` names."""
     jitter = 1 + zlib.crc32(key.encode()) / 2**32 / 10
     if not check.failures:
         return check.checked_at + every * jitter

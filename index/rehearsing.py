@@ -60,7 +60,7 @@ class Rehearsals(Articles):
         self._journal = Journal(catalogue)
         self._golden = GoldenSet(catalogue)
 
-    def ask(self, scope: Scope, question: str, *, only: Sequence[Article] | None = None) -> Answer:
+    def ask(self, scope: Scope, question: str, *, threshold: float | None = None) -> Answer:
         """As ``Engine.ask``."""
         raise NotImplementedError
 
@@ -90,12 +90,12 @@ class Rehearsals(Articles):
     def examine(self, scope: Scope, *, progress: Progress | None = None) -> list[Examined]:
         """Ask a scope's golden questions now, and tell which are answered as they must be."""
         notify, examined = progress or silent, []
-        chosen = self.golden.all(scope)
+        chosen, threshold = self.golden.all(scope), self.journal.preferences(scope).threshold
         for number, each in enumerate(chosen):
             notify("rehearsing", number, len(chosen))
             try:
-                answer = self.ask(scope, each.question)
-            except (ArticleNotFound, BadInput):
+                answer = self.ask(scope, each.question, threshold=threshold)
+            except BadInput:  # there is no article to ask, say
                 examined.append(Examined(each, None, passes=each.expected is None))
             else:
                 examined.append(Examined(each, answer.text, passes(answer, each.expected)))
@@ -131,7 +131,9 @@ class Rehearsals(Articles):
                 stored[article.id] = document
                 fresh.append(document)
         asked = self._asked(asked_in or scope) if fresh else []
-        told = compared(self._replayed(scope, list(stored.values()), asked, notify))
+        threshold = self.journal.preferences(asked_in or scope).threshold
+        documents = list(stored.values())
+        told = compared(self._replayed(scope, documents, asked, threshold, notify))
         return Rehearsal(
             scope=scope,
             revision=revision,
@@ -178,12 +180,14 @@ class Rehearsals(Articles):
         scope: Scope,
         documents: Sequence[Document],
         questions: Sequence[Asked],
+        threshold: float | None,
         notify: Progress,
     ) -> Iterator[tuple[Asked, Answer, Answer]]:
         """Each question with its answer now, and with that of an index of ``documents``."""
-        own = self.articles(scope)
-        if not questions or not own:
+        if not questions:
             return
+        # Both are asked as members ask: what all servers share is answered from too.
+        shared = Scope.shared() if scope != Scope.shared() else None
 
         def building(_: str, done: int, total: int) -> None:
             notify("rehearsing", done, total)
@@ -193,19 +197,23 @@ class Rehearsals(Articles):
             mapped(data_dir),
             TemporaryDirectory(prefix=REHEARSALS, dir=data_dir) as folder,
         ):
-            embedder = Recalling(self._embedder, self._catalogue, scope)
+            embedder = Recalling(self._embedder, self._catalogue, (scope, Scope.shared()))
             catalogue = Catalogue.open(Path(folder))
             try:
                 store = GenerationStore(Path(folder) / "index")
-                Library(catalogue, store, embedder).put(scope, documents, building)
+                library = Library(catalogue, store, embedder)
+                library.put(scope, documents, building)
+                if shared is not None:
+                    texts = self._catalogue.texts(shared)
+                    library.put(shared, [_document(item) for item in texts], silent)
                 beside = self._over(Path(folder), catalogue, embedder)
                 # A question is somebody's: nothing of it is kept.
                 embedder.learning = False
                 for number, asked in enumerate(questions):
                     notify("rehearsing", number, len(questions))
                     with suppress(BadInput):
-                        before = self.ask(scope, asked[0], only=own)
-                        yield asked, before, beside.ask(scope, asked[0])
+                        before = self.ask(scope, asked[0], threshold=threshold)
+                        yield asked, before, beside.ask(scope, asked[0], threshold=threshold)
             finally:
                 catalogue.close()
 
@@ -262,12 +270,15 @@ def _words(answer: Answer) -> tuple[str | None, ...]:
 
 
 class Recalling:
-    """An embedder that knows what a catalogue has cached, and while ``learning`` adds to it."""
+    """An embedder that knows what a catalogue has cached of ``scopes``.
 
-    def __init__(self, embedder: Embedder, catalogue: Catalogue, scope: Scope) -> None:
+    While it is ``learning``, what is new to it is cached in the first of them.
+    """
+
+    def __init__(self, embedder: Embedder, catalogue: Catalogue, scopes: Sequence[Scope]) -> None:
         self._embedder = embedder
         self._catalogue = catalogue
-        self._scope = scope
+        self._scopes = tuple(dict.fromkeys(scopes))
         self.fingerprint = embedder.fingerprint
         self.max_tokens = embedder.max_tokens
         self.learning = True
@@ -281,14 +292,17 @@ class Recalling:
 
     def encode(self, texts: Sequence[str], step: Step | None = None) -> Vectors:
         keys = [text_key(text) for text in texts]
-        known = self._catalogue.cached_vectors(self._scope, self.fingerprint, keys)
+        known: dict[bytes, Vectors] = {}
+        for scope in self._scopes:
+            left = [key for key in keys if key not in known]
+            known |= self._catalogue.cached_vectors(scope, self.fingerprint, left)
         text_of = dict(zip(keys, texts, strict=True))
         missing = [key for key in text_of if key not in known]
         if missing:
             fresh = self._embedder.encode([text_of[key] for key in missing], step)
             new = dict(zip(missing, fresh, strict=True))
             if self.learning:
-                self._catalogue.cache_vectors(self._scope, self.fingerprint, new)
+                self._catalogue.cache_vectors(self._scopes[0], self.fingerprint, new)
             known |= new
         found = np.empty((len(texts), self.dimension), dtype=np.float32)
         for row, key in enumerate(keys):

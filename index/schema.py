@@ -137,5 +137,14 @@ golden = sa.Table(
     sa.UniqueConstraint("scope", "question"),
 )
 
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    # The highest number ever given, so that none is given out twice.
+    sa.Column("last", sa.Integer, nullable=False),
+)
+
 SCHEMA = "0005"
 """The newest migration; a catalogue that names it needs none."""

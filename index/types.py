@@ -166,10 +166,14 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of a source that may stand for several: ``failed`` holds (source, reason)."""
+    """What became of a source that may stand for several: ``failed`` holds (source, reason).
+
+    ``feed`` is the address of the feed that is watched from now on, "" where it was none.
+    """
 
     articles: tuple[Article, ...]
     failed: tuple[tuple[str, str], ...] = ()
+    feed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from index.catalogue import Catalogue
+from index.catalogue import Catalogue, next_number
 from index.schema import articles, checks, feeds
 from index.types import Article, Check, Feed, Scope
 
@@ -55,15 +55,18 @@ class Watching:
             ]
 
     def watch(self, scope: Scope, source: str, seen: Sequence[str], check: Check) -> None:
-        """Watch a feed from now on; one that is watched already gets these pages and check."""
-        mine = feeds.c.scope == scope.key
+        """Watch a feed from now on; one that is watched already has named these pages too."""
+        key = (feeds.c.scope == scope.key, feeds.c.source == source)
         with self._catalogue.writing() as connection:
-            known = sa.update(feeds).where(mine, feeds.c.source == source)
-            if connection.execute(known.values(**_noted(seen, check))).rowcount:
+            known = connection.scalar(sa.select(feeds.c.seen).where(*key))
+            if known is not None:
+                new = [page for page in seen if page not in known]
+                values = _noted([*known, *new], check)
+                connection.execute(sa.update(feeds).where(*key).values(**values))
                 return
-            last = connection.scalar(sa.select(sa.func.max(feeds.c.id)).where(mine))
-            new = {"scope": scope.key, "id": int(last or 0) + 1, "source": source}
-            connection.execute(sa.insert(feeds).values(**new, **_noted(seen, check)))
+            number = next_number(connection, scope, "feeds")
+            new_key = {"scope": scope.key, "id": number, "source": source}
+            connection.execute(sa.insert(feeds).values(**new_key, **_noted(seen, check)))
 
     def note(self, feed: Feed, seen: Sequence[str], check: Check) -> None:
         """Keep what came of reading a feed, if it is still watched."""
@@ -73,6 +76,8 @@ class Watching:
 
     def unwatch(self, scope: Scope, number: int) -> bool:
         """Stop watching a feed, whose articles stay; whether there was one."""
+        if not 0 < number < 2**63:  # what an integer of SQLite's can hold
+            return False
         key = (feeds.c.scope == scope.key, feeds.c.id == number)
         with self._catalogue.writing() as connection:
             return bool(connection.execute(sa.delete(feeds).where(*key)).rowcount)

@@ -67,8 +67,11 @@ class GoldenQuestions(
     ) -> Examined:
         """Without words of the manager's, what is answered now is what must be answered."""
         engine = self.bot.engine
-        answer = engine.ask(scope, question, deadline_s=left)
+        threshold = engine.journal.preferences(scope).threshold
+        answer = engine.ask(scope, question, threshold=threshold, deadline_s=left)
         words = None if unanswerable else expected or answer.text
+        if words is None and not unanswerable:
+            raise Refused("error.golden.declined")
         return engine.keep_golden(scope, answer, words)
 
     @app_commands.command(name="list", description=described("golden.list"))

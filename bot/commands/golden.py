@@ -33,8 +33,14 @@ def add(
         raise click.UsageError("Give --expect or --unanswerable, not both.")
     with session.asked(()) as engine:
         with session.screen.working("Asking"):
-            answer = engine.ask(scope, checked(question))
+            threshold = engine.journal.preferences(scope).threshold
+            answer = engine.ask(scope, checked(question), threshold=threshold)
         words = None if unanswerable else expect or answer.text
+        if words is None and not unanswerable:
+            raise click.UsageError(
+                "That is declined just now. Give --expect with words that the answer must hold,"
+                " or --unanswerable."
+            )
         examined = engine.keep_golden(scope, answer, words)
     session.screen.show(Text(f"Kept {examined.golden.id}: {_must(examined.golden)}."))
     if not examined.passes:

@@ -37,6 +37,8 @@ def add(context: click.Context, sources: tuple[str, ...], title: str | None, sco
                 added = engine.add_all(scope, source, title=title, progress=progress)
             for article in added.articles:
                 session.screen.show(Text(f"Added {_named(article)}."))
+            if added.feed:
+                session.screen.note("The feed is watched: new pages come when it is read again.")
             failed += added.failed
     for name, reason in failed:
         session.screen.error(f"{name}: {reason}")

@@ -32,8 +32,6 @@ from index import Added, Article, ArticleNotFound, Check, Engine, Feed, Publishe
 PAGE = 8
 REASON_CHARS = 160
 MOST_FAILED = 5
-MOST_FEEDS = 8
-MOST_GENERATIONS = 8
 MOST_TITLES = 4
 SHORT_NAME_CHARS = 40
 
@@ -54,6 +52,7 @@ def added_panel(locale: object, added: Added, *, total: int) -> ui.LayoutView:
         *parts,
         small(
             say(locale, "library.added.remark", count=len(names)),
+            say(locale, "library.added.feed") if added.feed else "",
             say(locale, "library.total", count=total),
         ),
         colour=WARNING if failed else GOOD,
@@ -156,20 +155,17 @@ def feeds_panel(locale: object, feeds: Sequence[Feed]) -> ui.LayoutView:
     """The watched feeds, each with a button that ends the watching."""
     if not feeds:
         return card(say(locale, "library.feeds.none"), colour=FRIENDLY)
-    more = len(feeds) - MOST_FEEDS
     return card(
         say(locale, "library.feeds", count=len(feeds)),
         *(
             ui.Section(
-                f"{fit(feed.source.partition('://')[2], NAME_CHARS)}\n-# {_feed_state(locale, feed)}",
+                f"{fit(feed.source.partition('://')[2], NAME_CHARS)}\n"
+                f"-# {_feed_state(locale, feed)}",
                 accessory=UnwatchButton.build(locale, feed).item,
             )
-            for feed in feeds[:MOST_FEEDS]
+            for feed in feeds
         ),
-        small(
-            say(locale, "list.more", count=more) if more > 0 else "",
-            say(locale, "library.feeds.remark"),
-        ),
+        small(say(locale, "library.feeds.remark")),
         colour=FRIENDLY,
     )
 
@@ -185,7 +181,7 @@ def rollback_panel(locale: object, scope: Scope, generations: Sequence[Published
                 _generation(locale, one),
                 accessory=RollbackButton.build(locale, scope, one.name, live=one.live).item,
             )
-            for one in generations[:MOST_GENERATIONS]
+            for one in generations
         ),
         small(say(locale, "library.rollback.remark")),
         colour=FRIENDLY,
@@ -203,7 +199,11 @@ def _generation(locale: object, one: Published) -> str:
 
 def _feed_state(locale: object, feed: Feed) -> str:
     if feed.check.failing_since is None:
-        return say(locale, "library.feed.read", when=format_dt(feed.check.checked_at, "R"))
+        read = say(locale, "library.feed.read", when=format_dt(feed.check.checked_at, "R"))
+        if not feed.check.reason:
+            return read
+        reason = fit(feed.check.reason, REASON_CHARS)
+        return f"{read}; {say(locale, 'library.feed.partly', reason=reason)}"
     return say(
         locale,
         "library.state.failing",
@@ -302,11 +302,16 @@ class RollbackButton(
             articles = await bot.workshop.run(
                 interaction,
                 scope,
-                lambda _: bot.engine.roll_back(scope, match["name"]),
+                lambda told: bot.engine.roll_back(scope, match["name"], progress=told),
                 heading="library.rolling_back",
             )
-        except ArticleNotFound as error:
-            raise Gone("error.generation.gone") from error
+        except Exception as error:
+            # It can be tried again: the progress gives way to what is kept now.
+            kept = await bot.lookups.run(lambda _: bot.engine.generations(scope))
+            await delivery.respond(interaction, rollback_panel(interaction.locale, scope, kept))
+            if isinstance(error, ArticleNotFound):
+                raise Gone("error.generation.gone") from error
+            raise
         panel = card(
             say(interaction.locale, "library.rolled_back", count=len(articles)),
             small(say(interaction.locale, "library.rolled_back.remark")),

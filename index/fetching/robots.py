@@ -31,7 +31,7 @@ class Robots:
         if not self._rules(url).can_fetch(url, AGENT):
             raise SourceError(
                 f"{url} is not for programs to read, says the robots.txt of"
-                f" {urlsplit(url).hostname}. What is stored stays as it is."
+                f" {urlsplit(url).hostname}. What is stored of it stays."
             )
 
     def _rules(self, url: str) -> Protego:

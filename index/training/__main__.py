@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import shutil
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -40,9 +41,7 @@ def main() -> None:
     parser.add_argument("--hard", type=Path, nargs="+", required=True)
     parser.add_argument("--easy", type=Path, nargs="*", default=[])
     parser.add_argument("--written", type=Path, nargs="*", default=[])
-    parser.add_argument(
-        "--steps", type=int, nargs=3, default=(3000, 1500, 620), help="of each stage"
-    )
+    parser.add_argument("--steps", type=int, nargs=3, default=STEPS, help="of each stage")
     parser.add_argument("--processes", type=int, default=1, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument(
@@ -71,19 +70,18 @@ def main() -> None:
         train(shared)
         merge([shared.out], first)
     second = options.out / "second.safetensors"
-    mixes = replace(SECOND, hard=without(SECOND.hard, options.without))
+    left_out = options.without
+    mixes = replace(
+        SECOND, hard=without(SECOND.hard, left_out), easy=without(SECOND.easy, left_out)
+    )
     gone_on = replace(shared, begin=first, mixes=mixes, steps=options.steps[1], rate=1e-4)
     twice(gone_on, options.out / "second", EVERY, second, options.processes)
     ended = replace(
         gone_on, begin=second, mixes=THIRD, steps=options.steps[2], epochs=1, frozen=FROZEN
     )
-    twice(
-        ended,
-        options.out / "third",
-        EVERY // 2,
-        options.out / "reader.safetensors",
-        options.processes,
-    )
+    third = options.out / "third.safetensors"
+    twice(ended, options.out / "third", EVERY // 2, third, options.processes)
+    shutil.copyfile(third, options.out / "reader.safetensors")
 
 
 def twice(run: Run, out: Path, every: int, merged: Path, processes: int) -> None:

@@ -40,6 +40,7 @@ from index import (
     ReindexReport,
     Scope,
 )
+from index.golden import passes
 
 TITLE = "The lighthouse of Aldra"
 SENTENCES = (
@@ -254,7 +255,8 @@ class StandInEngine:
     def generations(self, scope: Scope) -> list[Published]:
         return self.published
 
-    def roll_back(self, scope: Scope, name: str) -> list[Article]:
+    def roll_back(self, scope: Scope, name: str, *, progress: Any) -> list[Article]:
+        progress("embedding", 1, 3)
         if name not in {one.name for one in self.published}:
             raise ArticleNotFound(name)
         self.rolled_back.append(name)
@@ -272,8 +274,7 @@ class StandInEngine:
 
     @staticmethod
     def _examined(golden: Golden, answer: Answer) -> Examined:
-        passes = (golden.expected or "") in (answer.text or "")
-        return Examined(golden, answer.text, passes)
+        return Examined(golden, answer.text, passes(answer, golden.expected))
 
     def forget(self, scope: Scope) -> None:
         self.forgotten.append(scope)

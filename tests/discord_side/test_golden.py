@@ -25,7 +25,7 @@ async def test_what_is_answered_now_becomes_what_must_be(
         "## Golden question kept",
         f"{KEEPER}\n  → must hold: {SENTENCES[1]}",
         "That is what I answer now.",
-        "-# A re-index that loses this answer is not published without asking you.",
+        "-# A `/reindex` that loses this answer is not published without asking you.",
     ]
     assert result.response is not None
     assert result.response.ephemeral
@@ -43,6 +43,23 @@ async def test_words_of_the_managers_own_are_held_against_the_answer(
     )
     assert "must not be answered" in texts(result.response)[1]
     assert [each.expected for each in engine.golden.all(world.scope)] == ["Berta", None]
+
+
+async def test_what_is_declined_now_is_kept_only_when_it_must_be(
+    world: World, engine: StandInEngine
+) -> None:
+    result = await world.manager.slash(world.channel, "golden add", question="Who cooks?")
+    assert texts(result.response) == [say(None, "error.golden.declined")]
+    result = await world.manager.slash(
+        world.channel, "golden add", question=KEEPER, unanswerable=True
+    )
+    assert texts(result.response)[2] == f"⚠ Just now my answer is another: {SENTENCES[1]}"
+
+
+async def test_the_servers_own_carefulness_counts(world: World, engine: StandInEngine) -> None:
+    engine.journal.prefer(world.scope, threshold=0.8)
+    await world.manager.slash(world.channel, "golden add", question=KEEPER)
+    assert engine.told[-1]["threshold"] == 0.8
 
 
 async def test_words_and_no_answer_exclude_each_other(world: World, engine: StandInEngine) -> None:

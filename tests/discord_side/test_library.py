@@ -143,10 +143,38 @@ async def test_a_state_that_is_no_longer_kept_is_told(world: World, engine: Stan
     ]
     result = await world.manager.slash(world.channel, "library rollback")
     engine.published = []
-    await world.manager.click(result.response, custom_id=f"rollback:{world.scope}:00000002-abcd")
+    pressed = await world.manager.click(
+        result.response, custom_id=f"rollback:{world.scope}:00000002-abcd"
+    )
     assert engine.rolled_back == []
-    result = await world.manager.slash(world.channel, "library rollback")
+    # The progress has given way to what there is, and why it failed is told.
     assert texts(result.response) == [say(None, "library.rollback.none")]
+    assert texts(pressed.followups[0]) == [say(None, "error.generation.gone")]
+
+
+async def test_a_press_counts_in_its_own_server_and_for_managers_alone(
+    world: World, engine: StandInEngine
+) -> None:
+    other = Scope.guild(5)
+    for scope in (world.scope, other):
+        engine.watched[scope] = [Feed(scope, 1, "https://a.example/feed", (), Check(NOW))]
+    engine.published = [
+        Published("00000003-abcd", NOW, True, ()),
+        Published("00000002-abcd", NOW, False, ()),
+    ]
+    for presser, custom_id in (
+        (world.manager, f"unwatch:{other}:1"),
+        (world.manager, f"rollback:{other}:00000002-abcd"),
+        (world.ann, f"unwatch:{world.scope}:1"),
+        (world.ann, f"rollback:{world.scope}:00000002-abcd"),
+    ):
+        view = discord.ui.LayoutView(timeout=None)
+        button: discord.ui.Button = discord.ui.Button(label="x", custom_id=custom_id)
+        view.add_item(discord.ui.ActionRow(button))
+        message = await world.env.bot.get_channel(world.channel.id).send(view=view)
+        await presser.click(message, custom_id=custom_id)
+    assert engine.rolled_back == []
+    assert [len(engine.feeds(scope)) for scope in (world.scope, other)] == [1, 1]
 
 
 def everything(message: discord.Message | simcord.ResponseMessage | None) -> str:

@@ -177,13 +177,13 @@ class TestRehearsal:
         shown = texts(result.response)
         assert shown[0] == "## This re-index would change answers"
         assert "4 are answered as before" in shown[1]
-        assert shown[3] == "**No longer answered** (1)"
+        assert shown[3] == "**Lost** (1)"
         assert "When was it built?" not in "".join(shown)
         details = await world.manager.click(
             result.response, custom_id=buttons(result.response)["Show them"]
         )
         assert texts(details.response) == [
-            "**No longer answered** (1)\n- When was it built?\n  1862 → *does not say*"
+            "**Lost** (1)\n- When was it built?\n  1862 → *does not say*"
         ]
         assert losing.reindexed == []
         pressed = buttons(result.response)

@@ -221,6 +221,61 @@ def test_a_watched_feed_that_fails_says_so_and_is_tried_again(server, web_engine
     assert engine.feeds(LOCAL)[0].check.failing_since is None
 
 
+def test_what_is_wrong_in_one_feed_keeps_nothing_else_from_being_read(server, web_engine) -> None:
+    engine = web_engine()
+    one, two = Scope.guild(1), Scope.guild(2)
+    server.answers["/1"] = (200, HTML, page(title="Page 1"))
+    server.answers["/feed"] = (200, RSS, feed_of("/1"))
+    engine.add_all(one, "http://news.example/feed")
+    engine.add(two, "http://news.example/1")
+    server.answers["/2"] = (200, HTML, page(title="Page 2"))
+    dead = [f"/dead/{number}" for number in range(25)]
+    links = feed_of("/2", *dead, "/1").replace(
+        b"<item>", b"<item><link>http://[oops/</link></item><item>", 1
+    )
+    server.answers["/feed"] = (200, RSS, links)
+    for path in dead:
+        server.answers[path] = (404, {})
+    server.answers["/1"] = (200, HTML, page("The queen has gold.", title="Page 1"))
+    assert engine.refresh_due(timedelta(days=1), datetime.now(UTC) + timedelta(days=2)) == 3
+    assert [article.title for article in engine.articles(one)] == ["Page 1", "Page 2"]
+    assert engine.checks(one).keys() == {1, 2}
+    (feed,) = engine.feeds(one)
+    assert (feed.check.failures, bool(feed.check.reason)) == (0, True)
+    assert engine.articles(two)[0].version == 2
+
+
+def test_what_a_feed_has_named_is_remembered_when_it_is_added_again(server, web_engine) -> None:
+    engine = web_engine()
+    for number in (1, 2):
+        server.answers[f"/{number}"] = (200, HTML, page(title=f"Page {number}"))
+    server.answers["/feed"] = (200, RSS, feed_of("/1"))
+    first = engine.add_all(LOCAL, "http://news.example/feed")
+    assert first.feed == "http://news.example/feed"
+    engine.remove(LOCAL, first.articles[0].id)
+    server.answers["/feed"] = (200, RSS, feed_of("/2"))
+    engine.add_all(LOCAL, "http://news.example/feed")
+    server.answers["/feed"] = (200, RSS, feed_of("/2", "/1"))
+    assert engine.reindex(LOCAL).added == ()
+    assert len(engine.feeds(LOCAL)) == 1
+
+
+def test_a_server_watches_only_so_many_feeds(server, web_engine, monkeypatch) -> None:
+    monkeypatch.setattr("index.articles.MOST_FEEDS", 1)
+    engine, guild = web_engine(), Scope.guild(1)
+    server.answers["/1"] = (200, HTML, page(title="Page 1"))
+    server.answers["/feed"] = server.answers["/other"] = (200, RSS, feed_of("/1"))
+    engine.add_page(guild, "http://news.example/feed")
+    engine.add_page(guild, "http://news.example/feed")
+    with pytest.raises(LibraryFull, match="At most 1 feeds"):
+        engine.add_page(guild, "http://news.example/other")
+    old = engine.feeds(guild)[0].id
+    assert engine.unwatch(guild, old)
+    assert not engine.unwatch(guild, 10**20)
+    engine.add_page(guild, "http://news.example/other")
+    assert engine.feeds(guild)[0].id != old
+
+
 def test_a_watched_feed_heeds_robots_txt_and_the_limit(server, tmp_path, embedder) -> None:
     scope = Scope.guild(1)
     settings = IndexSettings(data_dir=tmp_path, threshold=0, max_articles=2)

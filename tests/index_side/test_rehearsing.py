@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from index import Engine, LibraryFull, RehearsalOutdated, Scope
+from index import Engine, LibraryFull, QuestionError, RehearsalOutdated, Scope
 from tests.conftest import WordEmbedder
 
 LOCAL = Scope.local()
@@ -130,6 +130,23 @@ def test_golden_questions_are_judged_by_what_they_must_hold(engine: Engine, tale
     assert engine.rehearse(LOCAL).is_safe
 
 
+def test_golden_questions_are_judged_as_members_are_answered(engine: Engine, tale: Path) -> None:
+    guild = Scope.guild(7)
+    engine.add(Scope.shared(), b"The captain has a storm.", title="shared")
+    engine.add(guild, tale)
+    engine.golden.add(guild, "Who has a storm?", "captain")
+    assert [each.passes for each in engine.examine(guild)] == [True]
+    tale.write_text(f"{BEFORE} The queen has a storm. The king has a storm.")
+    found = engine.rehearse(guild)
+    told = engine.examine(guild)
+    engine.promote(found)
+    # What the shared article answered until now is answered from the new text.
+    after = engine.examine(guild)
+    assert (told[0].passes, bool(found.lost)) == (True, not after[0].passes)
+    engine.journal.prefer(guild, threshold=1.0)
+    assert [each.said for each in engine.examine(guild)] == [None]
+
+
 def test_the_golden_set_is_a_scopes_own_and_bounded(engine: Engine, monkeypatch) -> None:
     guild = Scope.guild(7)
     first = engine.golden.add(guild, " Who  has gold?", "queen")
@@ -142,7 +159,11 @@ def test_the_golden_set_is_a_scopes_own_and_bounded(engine: Engine, monkeypatch)
         engine.golden.add(guild, "Who has a ship?", None)
     assert engine.golden.remove(guild, again.id)
     assert not engine.golden.remove(guild, again.id)
-    engine.golden.add(guild, "Who has a ship?", None)
+    assert not engine.golden.remove(guild, 10**20)
+    # No number is given out twice.
+    assert engine.golden.add(guild, "Who has a ship?", None).id > again.id
+    with pytest.raises(QuestionError, match="no letter"):
+        engine.golden.add(guild, "Who?", "\u2014")
     engine.forget(guild)
     assert engine.golden.all(guild) == []
 

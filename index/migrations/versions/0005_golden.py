@@ -30,3 +30,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.UniqueConstraint("scope", "source"),
     )
+    op.create_table(
+        "counters",
+        sa.Column("scope", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("last", sa.Integer, nullable=False),
+    )
