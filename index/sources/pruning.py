@@ -34,10 +34,19 @@ _SHORTEST_ARTICLE = 60
 _MOST_LINKED = 0.35
 _LONGEST_CALL = 25
 _LONGEST_CALL_BOX = 45
+_LONGEST_LABEL = 6
+_LONGEST_BYLINE = 16
+_LONGEST_CARD = 60
+_BYLINE = re.compile(
+    r"(?:(?:Written|Words|Posted|Published|Reviewed) by|By) [A-Z][\w.\u2019'-]+(?: [A-Z][\w.\u2019'-]+){1,3}"
+)
 
 
-def article_of(body: Any, title: str) -> Any:
-    """Prune ``body`` in place and return the element that holds the article."""
+def article_of(body: Any, title: str, author: str = "") -> Any:
+    """Prune ``body`` in place and return the element that holds the article.
+
+    ``author``, where the page declares one, tells who is spoken of in the card beside it.
+    """
     total = _running(body)
     for element in list(body.iter()):
         if isinstance(element.tag, str) and _is_noise(element) and element.getparent() is not None:
@@ -53,12 +62,43 @@ def article_of(body: Any, title: str) -> Any:
             continue
         if _is_links(element) or _is_call(element):
             _drop(element, root, total)
-        elif element.tag in _HEADINGS and _TAILS.search(" ".join(element.text_content().split())):
+        elif _ends_article(element, author):
             below = [element, *_below(element)]
             if sum(map(_running, below)) <= _MUCH * total:
                 for each in below:
                     _drop(each, root, total)
+        elif _is_of_author(element, author):
+            around = element.getparent()  # with the date, and what else stands beside the name
+            _drop(around if _is_small_print(around) else element, root, total)
     return root
+
+
+def _ends_article(element: Any, author: str) -> bool:
+    """Whether what stands below speaks about the article, or goes on to others."""
+    said = " ".join(element.text_content().split())
+    if element.tag in _HEADINGS:
+        return bool(_TAILS.search(said)) or said == author != ""
+    # What looks like a heading may be any block without others in it.
+    is_plain = element.tag in {"div", "p"} and not len(element)
+    return is_plain and len(said.split()) <= _LONGEST_LABEL and bool(_TAILS.search(said))
+
+
+def _is_small_print(element: Any) -> bool:
+    has_heading = any(True for _ in element.iter(*_HEADINGS))
+    return _words(element) <= _LONGEST_CALL and not _running(element) and not has_heading
+
+
+def _is_of_author(element: Any, author: str) -> bool:
+    """A line that names who wrote it and when, or a word or two on who that is."""
+    if element.tag not in {"div", "p"} or any(e.tag in _BLOCKS for e in element.iterdescendants()):
+        return False
+    said = " ".join(element.text_content().split())
+    if author and len(said.split()) <= _LONGEST_CARD:
+        name = re.escape(author)
+        if re.match(rf"{name} (?:is|was|has|writes|covers|reports|works)\b", said):
+            return True
+        return len(said.split()) <= _LONGEST_BYLINE and bool(re.search(rf"\bby {name}", said, re.I))
+    return bool(_BYLINE.fullmatch(said))
 
 
 def _below(heading: Any) -> Iterator[Any]:
@@ -137,10 +177,15 @@ def _whole(body: Any, total: int) -> Any:
 def _headline(body: Any, title: str) -> list[Any]:
     """The heading that says what the page's title says, but for the site's name."""
     for heading in body.iter("h1", "h2"):
-        words = " ".join(heading.text_content().split()).casefold()
-        if words and words in title.casefold():
+        words = _letters(heading.text_content())
+        if words and words in _letters(title):
             return [heading]
     return []
+
+
+def _letters(text: str) -> str:
+    """Its words alone: quotation marks and dashes are typed in many ways."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def _common(body: Any, elements: list[Any]) -> Any:

@@ -23,7 +23,7 @@ def render(raw: str) -> Rendered:
     title, author, published = _title(tree), _author(tree), _published(tree)
     canonical = str(tree.xpath("string(//link[@rel='canonical']/@href)")).strip()
     writer = Writer()
-    write_html(writer, article_of(tree.find("body"), title))
+    write_html(writer, article_of(tree.find("body"), title, author))
     text, headings = writer.finish()
     return Rendered(
         title or first_heading(text, headings),
