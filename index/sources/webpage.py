@@ -168,7 +168,7 @@ def write_html(writer: Writer, body: Any) -> None:
         else:
             _open_html(writer, element)
             if element.tag in {"code", "pre"}:
-                writer.say("".join(element.itertext()))
+                writer.say(_code(element))
                 walk.skip_subtree()
             else:
                 writer.say(_collapsed(element.text))
@@ -204,7 +204,17 @@ def _close_html(writer: Writer, element: Any) -> None:
 
 
 def _is_code_block(element: Any) -> bool:
-    return element.tag == "pre" or (element.tag == "code" and "\n" in "".join(element.itertext()))
+    return element.tag == "pre" or (element.tag == "code" and "\n" in _code(element))
+
+
+def _code(element: Any) -> str:
+    """Its text with the line breaks that it holds, as characters or as elements."""
+    for br in element.iter("br"):
+        br.tail = f"\n{br.tail or ''}"
+    text = "".join(element.itertext())
+    for br in element.iter("br"):
+        br.tail = br.tail[1:]
+    return text
 
 
 def _collapsed(text: str | None) -> str:

@@ -475,6 +475,7 @@ def test_html_becomes_the_article_alone():
             "one\n  two\n\nthree\nfour\n\n• five",
         ),
         ("just words", "just words"),
+        ("<pre><span>one<br>two</span></pre>", "one\ntwo"),
         (
             "<h1>Con&#31;trol</h1><p>They\x01 hum &#8212; on&#xFFFF; and on.</p>",
             "Control\n\nThey hum — on and on.",
