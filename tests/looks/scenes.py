@@ -16,8 +16,12 @@ from index import (
     ArticleNotFound,
     Changes,
     Check,
+    Examined,
+    Feed,
+    Golden,
     Kind,
     LibraryBusy,
+    Published,
     Rehearsal,
     ReindexReport,
     Replayed,
@@ -451,6 +455,86 @@ async def library_added(stage: Stage) -> Any:
 
 
 @managed
+async def library_added_feed(stage: Stage) -> Any:
+    added = Added(SHELF[:1], (), "https://aldra.example/feed.xml")
+    given = {"url": "https://aldra.example/feed.xml"}
+    adding = {"add_page": lambda *_, **__: added}
+    return await stage.manages("library add", given=given, shelf=SHELF, stood_in=adding)
+
+
+@managed
+async def library_bound(stage: Stage) -> Any:
+    given = {"article": "Harbour regulations"}
+    return await stage.manages("library bind", given=given, shelf=SHELF)
+
+
+@managed
+async def library_feeds(stage: Stage) -> Any:
+    scope, failing = Scope.guild(stage.guild.id), CHECKS[3]
+    watched = [
+        Feed(scope, 1, "https://aldra.example/feed.xml", (), Check(NOW - timedelta(hours=2))),
+        Feed(scope, 2, "https://harbour.example/news/atom?lang=en", (), failing),
+        Feed(
+            scope, 3, "https://evil.example/[x](http://y)", (),
+            Check(NOW - timedelta(hours=1), reason="There is no page at /old (404)."),
+        ),
+    ]  # fmt: skip
+    return await stage.manages("library feeds", stood_in={"feeds": lambda _: watched})
+
+
+@managed
+async def library_rollback(stage: Stage) -> Any:
+    def published(age: int, articles: tuple[Article, ...], *, live: bool = False) -> Published:
+        held = tuple((article.id, 1, article.title) for article in articles)
+        return Published(f"0000000{age}-abcd", NOW - timedelta(days=age), live, held)
+
+    kept = [published(0, SHELF, live=True), published(1, SHELF[:4]), published(6, SHELF[:1])]
+    return await stage.manages("library rollback", stood_in={"generations": lambda _: kept})
+
+
+GOLDEN = (
+    Golden(1, "When does the harbour close?", "at dusk"),
+    Golden(2, "what's the fee for a night", "fifty crowns"),
+    Golden(4, HOSTILE_TITLE, HOSTILE_TITLE),
+    Golden(5, "Who is the harbour master's brother?", None),
+)
+
+
+@managed
+async def golden_added(stage: Stage) -> Any:
+    return await stage.manages("golden add", given={"question": MAYOR})
+
+
+@managed
+async def golden_added_failing(stage: Stage) -> Any:
+    given = {"question": MAYOR, "expected": "Ann Keeper"}
+    return await stage.manages("golden add", given=given)
+
+
+@managed
+async def golden_list(stage: Stage) -> Any:
+    kept = GoldenSetOf(GOLDEN * 4)
+    return await stage.manages("golden list", stood_in={"golden": kept})
+
+
+@managed
+async def golden_checked(stage: Stage) -> Any:
+    said = ("at dusk", "forty crowns a night", None, "Tom Ray")
+    examined = [Examined(g, s, s == g.expected) for g, s in zip(GOLDEN, said, strict=True)]
+    return await stage.manages("golden check", stood_in={"examine": lambda *_, **__: examined})
+
+
+class GoldenSetOf:
+    """Golden questions that are always the same."""
+
+    def __init__(self, golden: tuple[Golden, ...]) -> None:
+        self._golden = list(golden)
+
+    def all(self, _: Scope) -> list[Golden]:
+        return self._golden
+
+
+@managed
 async def library_refused(stage: Stage) -> Any:
     return await stage.manages("library add", given={"url": "http://169.254.169.254/latest/"})
 
@@ -480,7 +564,7 @@ async def what_changed(stage: Stage) -> Any:
 async def rehearsal_with_losses(stage: Stage) -> Any:
     found = Rehearsal(
         Scope.shared(), 7, (LONG_TITLE,), (), 41,
-        better=(Replayed("Are dogs allowed on the pier?", None, "on the outer pier"),),
+        better=(Replayed("Are dogs allowed on the pier?", None, "on the outer pier", golden=True),),
         lost=(Replayed("When does the harbour close?", "at dusk", None),),
         different=(
             Replayed("What is the fee for a night?", "forty crowns", "fifty crowns"),
