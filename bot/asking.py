@@ -64,7 +64,9 @@ async def answer(
     try:
         if find is not None:
             question = replace(question, only=await _picked(bot, question.scope, find))
-        found, record = await bot.questions.run(lambda left_s: _ask(bot, question, left_s))
+        found, record = await bot.questions.run(
+            lambda left_s: _ask(bot, question, left_s), turn=question.scope
+        )
         rows = views.rows(
             record, asker=question.asker, locale=question.locale, can_branch=question.can_branch
         )

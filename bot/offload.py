@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 import time
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from bot.errors import Overloaded, ShuttingDown, TookTooLong
@@ -33,6 +36,7 @@ class Offload:
         self._capacity = workers + queue_limit
         self._deadline_s = deadline_s
         self._jobs: set[Future[Any]] = set()
+        self._waiting = _Turns()
         self._closed = False
 
     @property
@@ -40,8 +44,11 @@ class Offload:
         """How much work is running or waiting."""
         return len(self._jobs)
 
-    async def run(self, work: Callable[[float | None], T]) -> T:
+    async def run(self, work: Callable[[float | None], T], *, turn: Hashable = None) -> T:
         """Run ``work(seconds_left)`` on a worker thread and return what it returns.
+
+        Whoever hands in much waits behind others: each ``turn`` has one piece of work begun
+        before any has its next.
 
         A thread cannot be interrupted: work should heed ``seconds_left`` (None: no
         limit) by itself, and holds its worker until it ends. Whoever gives up while
@@ -52,7 +59,7 @@ class Offload:
             raise ShuttingDown
         if self.backlog >= self._capacity:
             raise Overloaded
-        job = self._submit(work)
+        job = self._submit(work, turn)
         try:
             async with asyncio.timeout(self._deadline_s) as limit:
                 return await asyncio.wrap_future(job)
@@ -61,7 +68,7 @@ class Offload:
                 raise TookTooLong from None
             raise
 
-    def _submit(self, work: Callable[[float | None], T]) -> Future[T]:
+    def _submit(self, work: Callable[[float | None], T], turn: Hashable) -> Future[T]:
         handed_in = time.monotonic()
 
         def begin() -> T:
@@ -69,10 +76,24 @@ class Offload:
                 return work(None)
             return work(max(0.0, self._deadline_s - (time.monotonic() - handed_in)))
 
-        job = self._pool.submit(contextvars.copy_context().run, begin)
+        job: Future[T] = Future()
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
+        self._waiting.put(turn, (job, partial(contextvars.copy_context().run, begin)))
+        self._pool.submit(self._begin_next)
         return job
+
+    def _begin_next(self) -> None:
+        """On a worker: run what is next in turn, which need not be what it was called for."""
+        job, begin = self._waiting.get()
+        if not job.set_running_or_notify_cancel():
+            return
+        try:
+            result = begin()
+        except BaseException as error:  # noqa: BLE001 - its waiter raises it
+            job.set_exception(error)
+        else:
+            job.set_result(result)
 
     async def close(self, patience_s: float) -> bool:
         """Take no more work and wait for what is under way; False when some is left over.
@@ -90,3 +111,26 @@ class Offload:
                 future.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
         return not left
+
+
+_Job = tuple[Future[Any], Callable[[], Any]]
+
+
+class _Turns:
+    """Work that waits, taken one of each turn after the other. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queues: OrderedDict[Hashable, deque[_Job]] = OrderedDict()
+
+    def put(self, turn: Hashable, job: _Job) -> None:
+        with self._lock:
+            self._queues.setdefault(turn, deque()).append(job)
+
+    def get(self) -> _Job:
+        with self._lock:
+            turn, queue = self._queues.popitem(last=False)
+            job = queue.popleft()
+            if queue:  # its next one waits until all others had theirs
+                self._queues[turn] = queue
+            return job

@@ -326,8 +326,8 @@ def runs_outside(env: simcord.Env, offload: Offload) -> None:
     """
     run = offload.run
 
-    async def run_outside(work: Callable[[float | None], Any]) -> Any:
-        return await env.external_wait(run(work), reason="work that the test holds back")
+    async def run_outside(work: Callable[[float | None], Any], **told: Any) -> Any:
+        return await env.external_wait(run(work, **told), reason="work that the test holds back")
 
     offload.run = run_outside  # type: ignore[method-assign, assignment]
 

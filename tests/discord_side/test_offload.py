@@ -76,6 +76,23 @@ async def test_more_than_workers_and_queue_is_overload_and_later_work_is_welcome
     assert await offload.close(1)
 
 
+async def test_who_hands_in_much_waits_behind_who_hands_in_little(gate: threading.Event) -> None:
+    began: list[str] = []
+    offload = Offload(workers=1, queue_limit=20, deadline_s=5)
+    handed_in = [("a1", "a"), ("a2", "a"), ("a3", "a"), ("a4", "a"), ("b1", "b"), ("c1", "c")]
+    jobs = []
+    for name, turn in (*handed_in, ("b2", "b")):
+        jobs.append(asyncio.create_task(offload.run(holding(gate, name, began), turn=turn)))
+        await asyncio.sleep(0)
+    await until(lambda: began == ["a1"])
+    jobs[2].cancel()
+    gate.set()
+    done = await asyncio.gather(*jobs, return_exceptions=True)
+    assert sum(isinstance(outcome, str) for outcome in done) == 6
+    assert began == ["a1", "a2", "b1", "c1", "b2", "a4"]
+    assert await offload.close(1)
+
+
 async def test_work_over_its_deadline_takes_too_long_and_what_waited_behind_it_never_runs(
     gate: threading.Event,
 ) -> None:
