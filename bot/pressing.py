@@ -62,6 +62,13 @@ async def pressed(interaction: Press, work: Callable[[Press], Awaitable[None]]) 
         await _tell(interaction, words_for(error, locale=interaction.locale))
 
 
+async def privately(interaction: Press, work: Callable[[Press], Awaitable[None]]) -> None:
+    """Do the work of a command whose answer only who gave it sees."""
+    with interaction.client.answering():
+        await delivery.defer(interaction, private=True)
+        await pressed(interaction, work)
+
+
 async def _tell(interaction: Press, text: str) -> None:
     with contextlib.suppress(discord.NotFound):  # it expired: nobody waits any more
         await delivery.tell(interaction, notice(text))

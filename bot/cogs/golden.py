@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -12,11 +10,9 @@ from bot import delivery
 from bot.client import ArticleBot
 from bot.errors import Gone, Refused
 from bot.panels.golden import GoldenPageButton, added_panel, checked_panel, list_panel
-from bot.pressing import Press, managed_scope, pressed
+from bot.pressing import Press, managed_scope, privately
 from bot.translator import described
 from index import Examined, Scope
-
-Work = Callable[[Press], Awaitable[None]]
 
 
 @app_commands.allowed_installs(guilds=True, users=False)
@@ -55,7 +51,7 @@ class GoldenQuestions(
             )
             await delivery.respond(interaction, added_panel(interaction.locale, examined))
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     def _add(
         self,
@@ -81,7 +77,7 @@ class GoldenQuestions(
             golden = await self.bot.lookups.run(lambda _: self.bot.engine.golden.all(scope))
             await delivery.respond(interaction, list_panel(interaction.locale, golden))
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     @app_commands.command(description=described("golden.check"))
     async def check(self, interaction: discord.Interaction[ArticleBot]) -> None:
@@ -95,7 +91,7 @@ class GoldenQuestions(
             )
             await delivery.respond(interaction, checked_panel(interaction.locale, examined))
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     @app_commands.command(description=described("golden.remove"))
     @app_commands.describe(number=described("golden.remove.number"))
@@ -112,9 +108,4 @@ class GoldenQuestions(
             left = await self.bot.lookups.run(lambda _: golden.all(scope))
             await delivery.respond(interaction, list_panel(interaction.locale, left))
 
-        await self._privately(interaction, work)
-
-    async def _privately(self, interaction: Press, work: Work) -> None:
-        with self.bot.answering():
-            await delivery.defer(interaction, private=True)
-            await pressed(interaction, work)
+        await privately(interaction, work)

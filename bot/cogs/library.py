@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -27,12 +25,10 @@ from bot.panels.library import (
     shelf,
 )
 from bot.panels.reindex import report_panel
-from bot.pressing import Press, managed_scope, pressed
+from bot.pressing import Press, managed_scope, privately
 from bot.translator import described
 from bot.working import Progress
 from index import Added, Article, Scope
-
-Work = Callable[[Press], Awaitable[None]]
 
 
 @app_commands.allowed_installs(guilds=True, users=False)
@@ -69,7 +65,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
             panel = added_panel(interaction.locale, added, total=len(articles))
             await delivery.respond(interaction, panel)
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     async def _add(
         self,
@@ -112,7 +108,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
             articles, checks = await self.bot.lookups.run(lambda _: shelf(self.bot.engine, scope))
             await delivery.respond(interaction, list_panel(interaction.locale, articles, checks))
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     @app_commands.command(description=described("library.info"))
     @app_commands.describe(article=described("library.article"))
@@ -128,7 +124,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
             panel = info_panel(interaction.locale, found, checks.get(found.id))
             await delivery.respond(interaction, panel)
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     @app_commands.command(description=described("library.remove"))
     @app_commands.describe(article=described("library.article"))
@@ -144,7 +140,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
             self.bot.known.forget(scope)
             await delivery.respond(interaction, removed_panel(interaction.locale, found))
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     @app_commands.command(description=described("library.refresh"))
     @app_commands.describe(article=described("library.refresh.article"))
@@ -165,7 +161,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
                 interaction, report_panel(interaction.locale, report, shared=False)
             )
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     @app_commands.command(description=described("library.feeds"))
     async def feeds(self, interaction: discord.Interaction[ArticleBot]) -> None:
@@ -174,7 +170,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
             feeds = await self.bot.lookups.run(lambda _: self.bot.engine.feeds(scope))
             await delivery.respond(interaction, feeds_panel(interaction.locale, feeds))
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     @app_commands.command(description=described("library.rollback"))
     async def rollback(self, interaction: discord.Interaction[ArticleBot]) -> None:
@@ -183,7 +179,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
             kept = await self.bot.lookups.run(lambda _: self.bot.engine.generations(scope))
             await delivery.respond(interaction, rollback_panel(interaction.locale, scope, kept))
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     @app_commands.command(description=described("library.bind"))
     @app_commands.describe(article=described("library.bind.article"))
@@ -203,7 +199,7 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
             panel = bound_panel(interaction.locale, f"<#{channel}>", bound)
             await delivery.respond(interaction, panel)
 
-        await self._privately(interaction, work)
+        await privately(interaction, work)
 
     def _bind(self, scope: Scope, channel: int, article: Article | None) -> list[Article]:
         """Bind a channel to one more article, or free it; what it is bound to then."""
@@ -236,11 +232,6 @@ class Library(commands.GroupCog, group_name="library", group_description=describ
         if found is None:
             raise Gone("ask.no_such_article")
         return found
-
-    async def _privately(self, interaction: Press, work: Work) -> None:
-        with self.bot.answering():
-            await delivery.defer(interaction, private=True)
-            await pressed(interaction, work)
 
 
 def _useful(content_type: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -224,6 +225,16 @@ class PageButton(LastingItem[ui.Button[Any]], template=r"shelf:-?\d{1,6}"):
         await delivery.respond(interaction, panel)
 
 
+def _meant(item: LastingItem[Any], interaction: Press, gone: str) -> tuple[Scope, re.Match[str]]:
+    """The presser's server, and what the ``custom_id`` names; Gone where it is another's."""
+    scope = managed_scope(interaction)
+    match = item.template.fullmatch(item.custom_id)
+    assert match is not None
+    if match["scope"] != scope.key:
+        raise Gone(gone)
+    return scope, match
+
+
 class UndoButton(
     LastingItem[ui.Button[Any]], template=r"undo:(?P<scope>guild:\d+):(?P<article>\d+)"
 ):
@@ -236,11 +247,7 @@ class UndoButton(
         return cls(ui.Button(label=label, custom_id=custom_id, style=ButtonStyle.grey))
 
     async def press(self, interaction: Press) -> None:
-        scope, bot = managed_scope(interaction), interaction.client
-        match = self.template.fullmatch(self.custom_id)
-        assert match is not None
-        if match["scope"] != scope.key:
-            raise Gone("error.article.gone")
+        bot, (scope, match) = interaction.client, _meant(self, interaction, "error.article.gone")
         await delivery.defer(interaction, private=True, thinking=False)
         number = int(match["article"])
         try:
@@ -265,11 +272,7 @@ class UnwatchButton(
         return cls(ui.Button(label=label, custom_id=custom_id, style=ButtonStyle.grey))
 
     async def press(self, interaction: Press) -> None:
-        scope, bot = managed_scope(interaction), interaction.client
-        match = self.template.fullmatch(self.custom_id)
-        assert match is not None
-        if match["scope"] != scope.key:
-            raise Gone("error.feed.gone")
+        bot, (scope, match) = interaction.client, _meant(self, interaction, "error.feed.gone")
         await delivery.defer(interaction, private=True, thinking=False)
         if not await bot.lookups.run(lambda _: bot.engine.unwatch(scope, int(match["feed"]))):
             raise Gone("error.feed.gone")
@@ -292,11 +295,7 @@ class RollbackButton(
         )
 
     async def press(self, interaction: Press) -> None:
-        scope, bot = managed_scope(interaction), interaction.client
-        match = self.template.fullmatch(self.custom_id)
-        assert match is not None
-        if match["scope"] != scope.key:
-            raise Gone("error.generation.gone")
+        bot, (scope, match) = interaction.client, _meant(self, interaction, "error.generation.gone")
         await delivery.defer(interaction, private=True, thinking=False)
         try:
             articles = await bot.workshop.run(
