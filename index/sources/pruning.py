@@ -38,7 +38,7 @@ _LONGEST_LABEL = 6
 _LONGEST_BYLINE = 16
 _LONGEST_CARD = 60
 _BYLINE = re.compile(
-    r"(?:(?:Written|Words|Posted|Published|Reviewed) by|By) [A-Z][\w.\u2019'-]+(?: [A-Z][\w.\u2019'-]+){1,3}"
+    r"(?:(?:Written|Words|Posted|Published|Reviewed) by|By)(?: [A-Z][\w.\u2019'-]+){2,4}"
 )
 
 
@@ -97,7 +97,9 @@ def _is_of_author(element: Any, author: str) -> bool:
         name = re.escape(author)
         if re.match(rf"{name} (?:is|was|has|writes|covers|reports|works)\b", said):
             return True
-        return len(said.split()) <= _LONGEST_BYLINE and bool(re.search(rf"\bby {name}", said, re.I))
+        return len(said.split()) <= _LONGEST_BYLINE and bool(
+            re.search(rf"\bby {name}", said, re.IGNORECASE)
+        )
     return bool(_BYLINE.fullmatch(said))
 
 

@@ -4,8 +4,8 @@ OUT/reader.safetensors is what `index/data` ships. Three stages: the first teach
 embedding model to mark answers; the second goes on from there with near-misses of every
 sort that a rule can make; the third with questions and near-misses that were written down
 for articles of the kinds that people keep. The second and the third run twice, each in
-an order of its own, and go on from, or end as, the mean of both runs' last checkpoints
-(Wortsman et al. 2022, "Model soups").
+an order of its own, and end as the mean of both runs' last checkpoints (Wortsman et al.
+2022, "Model soups"). The reader lies between both.
 
 Files are in the format of SQuAD, folders as ``index.training.written`` reads them.
 ``--hard`` ones are asked against whole articles, with negatives that retrieval finds;
@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import shutil
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
 from index.training.examples import FIRST, SECOND, THIRD, Mix
-from index.training.running import Run, merge, train
+from index.training.running import Run, between, merge, train
 
 SEED = 7
 SEEDS = (7, 8)
@@ -32,6 +31,8 @@ EVERY = 100
 STEPS = (3000, 1500, 620)
 FROZEN = 2
 """Layers that the third stage leaves as they are."""
+SHARE = 0.7
+"""How far the shipped weights lie on the way from the second stage's to the third's."""
 UNANSWERABLE = ("swapped", "opposed", "removed", "left_out", "far", "again")
 
 
@@ -81,7 +82,7 @@ def main() -> None:
     )
     third = options.out / "third.safetensors"
     twice(ended, options.out / "third", EVERY // 2, third, options.processes)
-    shutil.copyfile(third, options.out / "reader.safetensors")
+    between(second, third, SHARE, options.out / "reader.safetensors")
 
 
 def twice(run: Run, out: Path, every: int, merged: Path, processes: int) -> None:

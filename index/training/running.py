@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import AutoTokenizer
@@ -147,6 +148,18 @@ def merge(runs: Sequence[Path], out: Path) -> None:
     model = SpanModel.from_embedding(packaged_model())
     model.load_state_dict(mean, strict=False)
     model.save(out)
+
+
+def between(old: Path, new: Path, share: float, out: Path) -> None:
+    """Weights on the way from ``old`` to ``new``, ``share`` of it: what the old ones did well
+    is mostly kept (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    """
+    before, after = load_file(old), load_file(new)
+    mixed = {
+        name: ((1 - share) * before[name].float() + share * value.float()).half().contiguous()
+        for name, value in after.items()
+    }
+    save_file(mixed, out)
 
 
 def resume(out: Path, model: SpanModel, optimizer: Optimizer, schedule: LambdaLR) -> int:

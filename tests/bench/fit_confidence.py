@@ -2,7 +2,7 @@
 
     python -m tests.bench.fit_confidence --topic TRAIN... --right DEV... --reader packaged
 
-All files are in the format of SQuAD. Whether an article speaks of a matter at all is
+All files are in the format of SQuAD, or folders of written articles. Whether an article speaks of a matter at all is
 learnt from retrieval alone, on training articles of every length and tone. Whether the
 chosen sentence is right is learnt, for the packaged reader, on development articles,
 since it knows the training articles by heart; for ``--reader none`` on training ones.
@@ -30,6 +30,7 @@ from sklearn.metrics import roc_auc_score
 
 from index import Engine, IndexSettings, Scope
 from index.confidence import Signals
+from index.training.written import read_written
 
 OFF_TOPIC = 100
 """Questions of other articles asked of each, at most."""
@@ -61,7 +62,8 @@ def main() -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    articles: list[dict[str, Any]] = json.loads(path.read_bytes())["data"]
+    content = read_written(path) if path.is_dir() else json.loads(path.read_bytes())
+    articles: list[dict[str, Any]] = content["data"]
     return articles
 
 
@@ -156,7 +158,9 @@ def topics(examples: list[Example]) -> np.ndarray:
 def rights(examples: list[Example]) -> np.ndarray:
     return np.array(
         [
-            (s.quote_cosine, s.quote_coverage, s.lead if s.margin is None else s.margin)
+            (s.quote_cosine, s.quote_coverage, s.lead)
+            if s.margin is None
+            else (s.quote_cosine, s.margin)
             for s in (example.signals for example in examples)
         ]
     )

@@ -7,9 +7,12 @@ import random
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from index.training.examples import FIRST, SECOND, THIRD, Mix, groups, read
 from index.training.near_misses import Pools, opposed, swapped, without_sentences
+from index.training.running import between
 from index.training.written import read_written
 
 PASSAGE = "Ann Lee built the largest tower in 1862. It stands in Aldra. The keeper is Tom Ray."
@@ -94,6 +97,13 @@ def test_written_articles_are_read_with_their_answers_where_they_stand(tmp_path:
     assert said[3][0].endswith("Empty the hopper")
     assert [asked["is_impossible"] for asked in paragraph["qas"]] == [False, True, False, False]
     assert len(read(tmp_path)[0].questions) == 4
+
+
+def test_the_shipped_weights_lie_between_two_stages(tmp_path: Path) -> None:
+    for name, value in (("old", 1.0), ("new", 2.0)):
+        save_file({"head": torch.full((2,), value).half()}, tmp_path / name)
+    between(tmp_path / "old", tmp_path / "new", 0.75, tmp_path / "out")
+    assert load_file(tmp_path / "out")["head"].tolist() == [1.75, 1.75]
 
 
 @pytest.mark.parametrize(
