@@ -31,7 +31,7 @@ async def test_a_manager_sees_the_managers_commands_too(world: World) -> None:
     result = await world.manager.slash(world.channel, "help")
     assert (
         texts(result.response)[-1].splitlines()[-1]
-        == "-# For managers: `/library`, `/settings` and `/reindex`"
+        == "-# For managers: `/library`, `/golden`, `/settings` and `/reindex`"
     )
 
 
@@ -45,7 +45,7 @@ async def test_every_command_that_it_names_exists(world: World) -> None:
         if word.startswith("`/")
     }
     assert named == {
-        "ask", "article", "status", "privacy", "settings", "library", "reindex", "help"
+        "ask", "article", "status", "privacy", "settings", "library", "golden", "reindex", "help"
     }  # fmt: skip
     offered = {name.split()[0] for name in world.manager.available_commands(world.channel)}
     assert named <= offered
