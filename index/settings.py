@@ -8,7 +8,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
-THRESHOLD = 0.1
+THRESHOLD = 0.08
 """Answers 99.4 % of the answerable development questions, and 1.7 % of the off-topic ones."""
 
 
