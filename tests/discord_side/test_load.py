@@ -26,7 +26,6 @@ QUESTIONS = (
     "Who reached a partnership with Hangzhou in July?",
 )
 AT_ONCE = 200
-LATE_MS = 50
 
 pytestmark = pytest.mark.simcord(shard_count=1, settle_timeout=60)
 
@@ -66,7 +65,6 @@ class Watch:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.before = len(world.callbacks())
         self.after_s: list[float] = []
         self.late_s: list[float] = []
 
@@ -77,7 +75,7 @@ class Watch:
             await asyncio.sleep(self.EVERY_S)
             now = time.perf_counter()
             self.late_s.append(now - slept_at - self.EVERY_S)
-            seen = len(self.world.callbacks()) - self.before
+            seen = len(self.world.callbacks())
             self.after_s += [now - begun] * (seen - len(self.after_s))
 
     @property
@@ -108,23 +106,10 @@ def crowd(world: World) -> list[tuple[simcord.MemberActor, simcord.ChannelHandle
 async def test_200_questions_at_once_are_acknowledged_within_a_second_and_answered(
     world: World, library: Engine
 ) -> None:
-    # Neighbours on the machine only ever make it later: the best of three tries counts.
-    late_ms = await burst(world, library, "")
-    for mark in ("!", "!!"):
-        if late_ms > LATE_MS:
-            late_ms = min(late_ms, await burst(world, library, mark))
-    assert late_ms <= LATE_MS
-
-
-async def burst(world: World, library: Engine, mark: str) -> float:
-    """200 questions at once, all answered rightly; how late the event loop was, p99 in ms.
-
-    ``mark`` ends each question, so that a second burst is answered anew.
-    """
-    people, before = crowd(world), len(world.callbacks())
+    people = crowd(world)
     # No two alike, so that none is answered from memory.
     rounds = [(QUESTIONS[n % len(QUESTIONS)], n // len(QUESTIONS)) for n in range(AT_ONCE)]
-    asked = [question + "?" * number + mark for question, number in rounds]
+    asked = [question + "?" * number for question, number in rounds]
     async with watching(world) as watch:
         results = await all_at_once(
             [
@@ -136,7 +121,7 @@ async def burst(world: World, library: Engine, mark: str) -> float:
         f"slowest acknowledgement {max(watch.after_s) * 1000:.0f} ms,"
         f" event loop late by p99 {watch.p99_ms:.0f} ms, at most {max(watch.late_s) * 1000:.0f} ms"
     )
-    assert world.callbacks()[before:] == [5] * AT_ONCE
+    assert world.callbacks() == [5] * AT_ONCE
     assert max(watch.after_s) < 1
     answers = {question: library.ask(world.scope, question) for question in asked}
     expected = {
@@ -146,7 +131,7 @@ async def burst(world: World, library: Engine, mark: str) -> float:
     right = [expected[question] == text for question, text in zip(asked, shown, strict=True)]
     assert sum(right) >= 195
     assert len({answer.text for answer in answers.values()}) >= 4, "answers that can be told apart"
-    return watch.p99_ms
+    assert watch.p99_ms <= 50
 
 
 async def test_a_mention_is_answered_with_the_articles_own_words(
