@@ -1,19 +1,19 @@
 """How likely it is that a quote answers its question.
 
-Two logistic models, multiplied: whether the article speaks of the matter at all, by
-the best cosines and by how much of the question's weight of words the nearest
-windows hold; and, if so, whether the chosen sentence is the right one, by its own
-cosine, its own words, and the reader's margin, or its lead where it has no margin.
+Two logistic models, multiplied: whether the article speaks of the matter at all, by the best
+cosines and by how much of the question's weight of words the nearest windows hold; and, if
+so, whether the chosen sentence is the right one, by its own cosine and the reader's margin,
+or, where it has no margin, by its cosine, its own words and its lead.
 
-A third signal, how many of the question's words stand around the sentence instead, told
-SQuAD's unanswerable questions apart better (AUROC 0.786 for 0.774), and worse those whose
-paragraph is really missing (0.926 for 0.944): their authors had the paragraph before
-their eyes and took its words. So it is left out.
+How many of the question's words stand in or around the sentence told SQuAD's unanswerable
+questions apart better (around it: AUROC 0.786 for 0.774), and worse those whose paragraph is
+really missing (0.926 for 0.944): their authors had the paragraph before their eyes and took
+its words. Beside a margin it is left out.
 
-Fitted by ``python -m tests.bench.fit_confidence``: the first model on training articles
-of every length, the second, for the packaged reader, which knows those by heart, on
-development articles. What it is worth is reported by two folds of the latter, each
-judged by weights that were fitted on the other.
+Fitted on what ``python -m tests.bench.fit_confidence`` gathers: the first model on training
+articles of every length; the second, for the packaged reader, which knows those by heart,
+on every second of SQuAD's development questions and on 322 of the written ones. What it is
+worth is reported by two folds of these, each judged by weights that were fitted on the other.
 """
 
 from __future__ import annotations

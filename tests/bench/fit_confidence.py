@@ -2,10 +2,11 @@
 
     python -m tests.bench.fit_confidence --topic TRAIN... --right DEV... --reader packaged
 
-All files are in the format of SQuAD, or folders of written articles. Whether an article speaks of a matter at all is
-learnt from retrieval alone, on training articles of every length and tone. Whether the
-chosen sentence is right is learnt, for the packaged reader, on development articles,
-since it knows the training articles by heart; for ``--reader none`` on training ones.
+All files are in the format of SQuAD, or folders of written articles. Whether an article
+speaks of a matter at all is learnt from retrieval alone, on training articles of every
+length and tone. Whether the chosen sentence is right is learnt, for the packaged reader, on
+development articles, since it knows the training articles by heart; for ``--reader none``
+on training ones.
 
 Prints the weights fitted on all of it; what two folds of the ``--right`` articles say of
 each other, each judged by weights fitted on the other alone; and the share answered by
