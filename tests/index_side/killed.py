@@ -31,6 +31,8 @@ CHANGED = "The king has two ships. The queen has gold."
 NEW = "The island has a queen."
 
 
+STEPS = "steps.txt"
+"""Where a finished verb leaves the names of its steps."""
 FEED = "http://news.example/feed"
 PAGE = "http://news.example/page"
 
@@ -106,24 +108,25 @@ def main() -> None:
 
 def _do(folder: Path, verb: str, number: int) -> None:
     engine = opened(folder)
-    _arm(number)
+    steps = _arm(number)
     VERBS[verb](engine, folder)
+    (folder / STEPS).write_bytes("\n".join(steps).encode())
 
 
-def _arm(number: int) -> None:
-    steps = 0
+def _arm(number: int) -> list[str]:
+    """Kill at that step; the names of those that were reached, as they come."""
+    steps: list[str] = []
 
-    def reach() -> None:
-        nonlocal steps
-        steps += 1
-        if steps == number:
+    def reach(name: str) -> None:
+        steps.append(name)
+        if len(steps) == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watched(call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*arguments: Any, **named: Any) -> Any:
-            reach()
+            reach(call.__name__)
             result = call(*arguments, **named)
-            reach()
+            reach(call.__name__)
             return result
 
         return run
@@ -135,6 +138,7 @@ def _arm(number: int) -> None:
         setattr(owner, name, watched(getattr(owner, name)))
     commit = sa.engine.default.DefaultDialect.do_commit
     sa.engine.default.DefaultDialect.do_commit = watched(commit)  # type: ignore[method-assign]
+    return steps
 
 
 if __name__ == "__main__":
