@@ -82,7 +82,7 @@ class Rehearsals(Articles):
         """Keep the question of ``answer`` with the words that it must hold, and judge it.
 
         Raises:
-            LibraryFull: there are too many already.
+            LibraryFull, QuestionError: as ``GoldenSet.add`` does.
         """
         golden = self.golden.add(scope, answer.question, expected)
         return Examined(golden, answer.text, passes(answer, expected))

@@ -120,18 +120,16 @@ class Mixes:
 
     hard: Mix
     easy: Mix
-    written: Mix
+    written: Mix = Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0)
 
 
 FIRST = Mixes(
     hard=Mix(own=1.0, negatives=0.4, swapped=0.22, far=0.03),
     easy=Mix(own=0.6, negatives=0.3, swapped=0.06, far=0.03),
-    written=Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0),
 )
 SECOND = Mixes(
     hard=Mix(1.0, 0.4, swapped=0.28, far=0.03, opposed=0.15, removed=0.15, left_out=0.12, again=1),
     easy=Mix(0.6, 0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
-    written=Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0),
 )
 THIRD = Mixes(
     hard=Mix(own=0.12, negatives=0.4, swapped=0.28, far=0.03, opposed=0.15, removed=0.15),

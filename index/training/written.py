@@ -103,10 +103,8 @@ def _spots(answer: str, contexts: list[str]) -> list[tuple[int, int, str]]:
     gap = r"\W+(?:\d{1,2}[.)]\W+)?" if " / " in answer else r"\W+"
     pattern = gap.join(map(re.escape, re.findall(r"\w+", answer)))
     # Signs that belong to the answer stand before or after its words.
-    before, after = (
-        (r"[$€£¥#(\"“+-]?" if re.match(r"\W", answer) else ""),
-        (r"[%.)\"”!?]?" if re.search(r"\W$", answer) else ""),
-    )
+    before = r"[$€£¥#(\"“+-]?" if re.match(r"\W", answer) else ""
+    after = r"[%.)\"”!?]?" if re.search(r"\W$", answer) else ""
     return [
         (number, match.start(), match[0])
         for number, context in enumerate(contexts)
