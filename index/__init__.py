@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from index.engine import Engine
     from index.evaluation import Evaluation, ablate, evaluate, plot
     from index.journal import Journal, Kept, Preferences, Record, Tally
+    from index.models import Models
     from index.restoring import restore
 
 _LAZY = {
@@ -66,6 +67,7 @@ _LAZY = {
     "Evaluation": "index.evaluation",
     "Journal": "index.journal",
     "Kept": "index.journal",
+    "Models": "index.models",
     "Preferences": "index.journal",
     "Record": "index.journal",
     "Tally": "index.journal",
@@ -105,6 +107,7 @@ __all__ = [
     "LibraryBusy",
     "LibraryFull",
     "ModelError",
+    "Models",
     "OperatorError",
     "Passage",
     "Preferences",

@@ -2,15 +2,19 @@
 
 What was embedded once is never embedded again: vectors are cached in the catalogue
 by the hash of the text and the fingerprint of the model, as each batch is done, so
-that an interrupted build goes on where it stopped.
+that an interrupted build goes on where it stopped. Vectors are gathered a slab of
+articles at a time and lie in a file until they are indexed, so that memory is bounded.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
+import tempfile
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +26,12 @@ from index.embedding import Embedder
 from index.generation import SENTENCE, Generation, GenerationStore, IndexedArticle, Parts
 from index.lexical import LexicalIndex, tokens
 from index.types import Progress, Scope
-from index.vectors import VectorIndex
-
-Vectors = npt.NDArray[np.float32]
+from index.vectors import FLAT_UP_TO, Vectors, build
 
 _CACHED_AT_ONCE = 256
 """Texts embedded between two writes to the cache: what a kill can cost."""
+_SLAB = 8_192
+"""Texts whose vectors are gathered together, and sorted by length to be embedded."""
 _PIECES_KEPT = 2_000
 
 
@@ -80,36 +84,29 @@ class Builder:
         stored = self._catalogue.texts(scope)
         pieces = [self._cut(item, number, stored, progress) for number, item in enumerate(stored)]
         cut = [piece.chunking for piece in pieces]
-        sentences = [
-            item.text[s.start : s.end]
-            for item, chunking in zip(stored, cut, strict=True)
-            for s in chunking.sentences
-        ]
-        windows = [
-            item.text[a:b]
-            for item, chunking in zip(stored, cut, strict=True)
-            for a, b in chunking.windows
-        ]
-        texts = [*sentences, *windows]
-        keys = [text_key(text) for text in texts]
-        known = self._kept(before, stored, pieces, keys)
-        vectors, embedded = self._embed(scope, dict(zip(keys, texts, strict=True)), known, progress)
-        progress("publishing", 0, 1)
-        parts = Parts(
-            sentences=_rows(cut),
-            sentence_vectors=VectorIndex.build(self._rows(vectors, keys[: len(sentences)])),
-            window_vectors=VectorIndex.build(self._rows(vectors, keys[len(sentences) :])),
-            sentence_words=LexicalIndex.build([w for piece in pieces for w in piece.words]),
-            window_words=LexicalIndex.build([w for p in pieces for w in p.of(p.chunking.windows)]),
-            chunk_words=LexicalIndex.build([w for p in pieces for w in p.of(p.chunking.chunks)]),
-        )
-        indexed = [_indexed(item, c) for item, c in zip(stored, cut, strict=True)]
+        if before is not None and before.manifest.model != self._embedder.fingerprint:
+            before = None
         with mapped(self._store.folder(scope)):
+            gathered = self._gathered(scope, stored, pieces, before, progress)
+            progress("publishing", 0, 1)
+            parts = Parts(
+                sentences=_rows(cut),
+                sentence_vectors=build(gathered.sentences, searchable=False),
+                window_vectors=build(
+                    gathered.windows, like=before.parts.window_vectors if before else None
+                ),
+                sentence_words=LexicalIndex.build(w for piece in pieces for w in piece.words),
+                window_words=LexicalIndex.build(
+                    w for p in pieces for w in p.of(p.chunking.windows)
+                ),
+                chunk_words=LexicalIndex.build(w for p in pieces for w in p.of(p.chunking.chunks)),
+            )
+            indexed = [_indexed(item, c) for item, c in zip(stored, cut, strict=True)]
             generation = self._store.publish(
                 scope, revision, self._embedder.fingerprint, indexed, parts
             )
         progress("publishing", 1, 1)
-        return Built(generation, embedded, len({*sentences, *windows}) - embedded)
+        return Built(generation, gathered.embedded, gathered.reused)
 
     def _cut(
         self, item: StoredText, number: int, stored: Sequence[StoredText], progress: Progress
@@ -121,72 +118,145 @@ class Builder:
         if piece is None:
             embedder = self._embedder
             cut = chunk(item.text, item.headings, embedder.count_tokens, embedder.max_tokens)
-            words = tuple(tuple(tokens(item.text[s.start : s.end])) for s in cut.sentences)
+            words = tuple(
+                tuple(map(sys.intern, tokens(item.text[s.start : s.end]))) for s in cut.sentences
+            )
             piece = self._pieces[key] = _Piece(cut, words)
             while len(self._pieces) > _PIECES_KEPT:
                 self._pieces.pop(next(iter(self._pieces)), None)
         return piece
 
-    def _kept(
+    def _gathered(
         self,
-        before: Generation | None,
+        scope: Scope,
         stored: Sequence[StoredText],
         pieces: Sequence[_Piece],
-        keys: Sequence[bytes],
-    ) -> dict[bytes, Vectors]:
-        """The vectors of the texts of articles that ``before`` holds in the same version."""
-        known: dict[bytes, Vectors] = {}
-        if before is None or before.manifest.model != self._embedder.fingerprint:
-            return known
-        rows = {(a.id, a.version): row for row, a in enumerate(before.manifest.articles)}
-        of_article = before.parts.sentences["article"]
-        begin, windows_begin = 0, len(keys) // 2  # as many windows as sentences
-        for item, piece in zip(stored, pieces, strict=True):
-            count = len(piece.words)
-            row = rows.get((item.article.id, item.article.version))
-            if row is not None:
-                old = np.flatnonzero(of_article == row).astype(np.int64)
-                if len(old) == count:
-                    for vectors, at in (
-                        (before.parts.sentence_vectors, begin),
-                        (before.parts.window_vectors, windows_begin + begin),
-                    ):
-                        found = vectors.vectors(old)
-                        known |= zip(keys[at : at + count], found, strict=True)
-            begin += count
-        return known
+        before: Generation | None,
+        progress: Progress,
+    ) -> _Gathered:
+        """The vectors of all sentences and windows: kept, cached or new."""
+        total = sum(len(piece.words) for piece in pieces)
+        folder = self._store.folder(scope)
+        folder.mkdir(parents=True, exist_ok=True)
+        width = self._embedder.dimension
+        gathered = _Gathered(_room(folder, total, width), _room(folder, total, width))
+        begin = 0
+        for slab in _slabs(pieces):
+            items, of_slab = stored[slab], pieces[slab]
+            spans = [[(s.start, s.end) for s in piece.chunking.sentences] for piece in of_slab]
+            sentences = _texts(items, spans)
+            windows = _texts(items, [piece.chunking.windows for piece in of_slab])
+            texts = [*sentences, *windows]
+            keys = [text_key(text) for text in texts]
+            known = _kept(before, items, of_slab, keys)
+            text_of = dict(zip(keys, texts, strict=True))
+            end = begin + len(sentences)
+
+            def step(missing: int, end: int = end) -> None:
+                progress("embedding", 2 * end - missing, 2 * total)
+
+            new = self._embed(scope, text_of, known, step)
+            gathered.embedded += new
+            gathered.reused += len(text_of) - new
+            for room, of_room in (
+                (gathered.sentences, keys[: len(sentences)]),
+                (gathered.windows, keys[len(sentences) :]),
+            ):
+                for row, key in enumerate(of_room, begin):
+                    room[row] = known[key]
+            begin = end
+        return gathered
 
     def _embed(
         self,
         scope: Scope,
         text_of: Mapping[bytes, str],
         known: dict[bytes, Vectors],
-        progress: Progress,
-    ) -> tuple[dict[bytes, Vectors], int]:
-        """Add to ``known`` the vectors that it lacks, cached or new; and how many were new."""
+        still_missing: Callable[[int], None],
+    ) -> int:
+        """Add to ``known`` the vectors that it lacks, cached or new; how many were new."""
         model = self._embedder.fingerprint
         unknown = [key for key in text_of if key not in known]
         known |= self._catalogue.cached_vectors(scope, model, unknown)
         missing = sorted(text_of.keys() - known.keys(), key=lambda key: len(text_of[key]))
         for begin in range(0, len(missing), _CACHED_AT_ONCE):
-            progress("embedding", begin, len(missing))
+            still_missing(len(missing) - begin)
             batch = missing[begin : begin + _CACHED_AT_ONCE]
 
             def step(done: int, _total: int, begin: int = begin) -> None:
-                progress("embedding", begin + done, len(missing))
+                still_missing(len(missing) - begin - done)
 
             fresh = self._embedder.encode([text_of[key] for key in batch], step)
             new = dict(zip(batch, fresh, strict=True))
             self._catalogue.cache_vectors(scope, model, new)
             known |= new
-        return known, len(missing)
+        return len(missing)
 
-    def _rows(self, vectors: Mapping[bytes, Vectors], keys: Sequence[bytes]) -> Vectors:
-        """Shape (len(keys), dimension)."""
-        found = np.empty((len(keys), self._embedder.dimension), dtype=np.float32)
-        for row, key in enumerate(keys):
-            found[row] = vectors[key]
-        return found
+
+@dataclass
+class _Gathered:
+    """Vectors of shape (sentences, dimension); how many texts had to be embedded."""
+
+    sentences: Vectors
+    windows: Vectors
+    embedded: int = 0
+    reused: int = 0
+
+
+def _room(folder: Path, rows: int, dimension: int) -> Vectors:
+    """Room for vectors: in memory for few, else in a file without a name."""
+    if rows <= FLAT_UP_TO:
+        return np.empty((rows, dimension), dtype=np.float32)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=(rows, dimension))
+
+
+def _slabs(pieces: Sequence[_Piece]) -> Iterator[slice]:
+    """Runs of articles of about ``_SLAB`` texts."""
+    begin = texts = 0
+    for number, piece in enumerate(pieces):
+        texts += 2 * len(piece.words)
+        if texts >= _SLAB or number == len(pieces) - 1:
+            yield slice(begin, number + 1)
+            begin, texts = number + 1, 0
+
+
+def _texts(items: Sequence[StoredText], spans: Sequence[Sequence[tuple[int, int]]]) -> list[str]:
+    return [
+        item.text[start:end]
+        for item, of_item in zip(items, spans, strict=True)
+        for start, end in of_item
+    ]
+
+
+def _kept(
+    before: Generation | None,
+    stored: Sequence[StoredText],
+    pieces: Sequence[_Piece],
+    keys: Sequence[bytes],
+) -> dict[bytes, Vectors]:
+    """The vectors of the texts of articles that ``before`` holds in the same version."""
+    known: dict[bytes, Vectors] = {}
+    if before is None:
+        return known
+    rows = {(a.id, a.version): row for row, a in enumerate(before.manifest.articles)}
+    of_article = np.ascontiguousarray(before.parts.sentences["article"])
+    begin, windows_begin = 0, len(keys) // 2  # as many windows as sentences
+    for item, piece in zip(stored, pieces, strict=True):
+        count = len(piece.words)
+        row = rows.get((item.article.id, item.article.version))
+        if row is not None:
+            first, last = np.searchsorted(of_article, [row, row + 1])  # in the manifest's order
+            old = np.arange(first, last, dtype=np.int64)
+            if len(old) == count:
+                for vectors, at in (
+                    (before.parts.sentence_vectors, begin),
+                    (before.parts.window_vectors, windows_begin + begin),
+                ):
+                    found = vectors.vectors(old)
+                    known |= zip(keys[at : at + count], found, strict=True)
+        begin += count
+    return known
 
 
 def _indexed(item: StoredText, chunking: Chunking) -> IndexedArticle:

@@ -22,10 +22,9 @@ from index.errors import ModelError
 from index.settings import PACKAGED_MODEL
 from index.weights import (
     PUBLISHED_SHA256,
-    packaged_embeddings,
-    packaged_layers,
     packaged_model,
     packaged_tokenizer,
+    packaged_weights,
 )
 
 if TYPE_CHECKING:
@@ -95,10 +94,11 @@ class PackagedEmbedder:
         """The network, and its tokenizer twice: one cuts at what the network reads."""
         with self._lock:
             if self._loaded is None:
-                weights = {**packaged_embeddings(), **packaged_layers()}
+                weights = packaged_weights()
                 cutting, whole = packaged_tokenizer(), packaged_tokenizer()
                 cutting.enable_truncation(self.max_tokens + 2)
                 self._loaded = Bert(weights, threads=self._threads), cutting, whole
+                weights.release()
         return self._loaded
 
 

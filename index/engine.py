@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Self
 from index.answering import Found, Reading, find, passages, read
 from index.catalogue import Catalogue
 from index.chunking import paragraphs
-from index.embedding import Embedder, PackagedEmbedder, SentenceTransformerEmbedder, Vectors
+from index.embedding import Embedder, Vectors
 from index.errors import (
     ArticleNotFound,
     DeadlineExceeded,
@@ -34,15 +35,16 @@ from index.intake import (
 from index.intent import Intent, Wish, intent
 from index.lexical import tokens
 from index.library import Library
+from index.models import Models
 from index.overview import overview
 from index.question import Checked, chats, check, normalise
 from index.ranking import WEIGHTS
-from index.reader import Candidate, Reader, ReadingPassage
+from index.reader import Reader
 from index.reader.picker import SentencePicker
-from index.reader.spans import SpanReader
 from index.rehearsing import Rehearsals
 from index.repeated import Repeated, rests_on
 from index.settings import PACKAGED_MODEL, IndexSettings
+from index.together import Together
 from index.types import (
     Answer,
     Article,
@@ -83,6 +85,7 @@ class Engine(Rehearsals):
         self._weights = weights
         self._reader = reader
         self._repeated = Repeated()
+        self._questions = Together(embedder)
         # A stored version never changes, so its text may be kept as long as there is room.
         self._text = lru_cache(_TEXTS_IN_MEMORY)(catalogue.text)
 
@@ -116,8 +119,15 @@ class Engine(Rehearsals):
                 weights=weights,
                 intake=intake,
             )
-        model, reader = _embedder(settings), reader or _reader(settings)
-        return cls(settings, catalogue, model, reader, weights=weights, intake=intake)
+        models = Models.of(settings)
+        return cls(
+            settings,
+            catalogue,
+            models.embedder,
+            reader or models.reader,
+            weights=weights,
+            intake=intake,
+        )
 
     def close(self) -> None:
         self._intake.close()
@@ -136,11 +146,12 @@ class Engine(Rehearsals):
 
     def warm(self, *scopes: Scope) -> None:
         """Load the model and the indexes of ``scopes`` now, so that no question waits for it."""
-        self._embedder.encode(["warm"])
-        warm = ReadingPassage("It is warm.", (Candidate(0, 11, 1.0),))
-        self._reader.read("Is it warm?", [warm])
-        for scope in scopes:
-            self._library.generation(scope)
+        with ThreadPoolExecutor(1, "loading-models") as beside:
+            loading = beside.submit(Models(self._embedder, self._reader).warm)
+            intent("Is it warm?")  # the wordings that it knows take a while to compile
+            for scope in scopes:
+                self._library.generation(scope)
+            loading.result()
 
     def _over(self, data_dir: Path, catalogue: Catalogue, embedder: Embedder) -> Engine:
         settings = self._settings.model_copy(update={"data_dir": data_dir})
@@ -210,7 +221,7 @@ class Engine(Rehearsals):
             wanted = Intent(Wish.REASON if wanted.wish is Wish.WHOLE else Wish.FACT)
         readings = _readings(checked.text, history)
         outcomes = []
-        vectors = self._embedder.encode(readings)
+        vectors = self._questions.encode(readings)
         for reading, vector in zip(readings, vectors, strict=True):
             deadline.check("searching")
             outcomes.append(self._outcome(searched, reading, vector, wanted.wish))
@@ -233,7 +244,7 @@ class Engine(Rehearsals):
         """
         text = check(query, max_chars=self._settings.max_question_chars, english_only=False).text
         searched = self._library.searched(scope)
-        vector = self._embedder.encode([text])[0]
+        vector = self._questions.encode([text])[0]
         found = _found(searched, vector, tokens(text), self._weights)
         return [run.hit for run in passages(found, self._text, at_least=limit)[:limit]]
 
@@ -272,7 +283,7 @@ class Engine(Rehearsals):
     def _overview(
         self, question: str, wanted: Intent, searched: Sequence[Searched]
     ) -> Answer | None:
-        vector = self._embedder.encode([question])[0]
+        vector = self._questions.encode([question])[0]
         runs = passages(_found(searched, vector, tokens(question), self._weights), self._text)
         hits = tuple(run.hit for run in runs)
         # A server that has articles of its own means those, unless it names a shared one.
@@ -308,20 +319,6 @@ class _Deadline:
             raise DeadlineExceeded(
                 f"no answer within {self._seconds:g} s (before {stage}); try again in a moment"
             )
-
-
-def _embedder(settings: IndexSettings) -> Embedder:
-    if settings.model == PACKAGED_MODEL:
-        return PackagedEmbedder(threads=settings.threads)
-    return SentenceTransformerEmbedder(settings.model, threads=settings.threads)
-
-
-def _reader(settings: IndexSettings) -> Reader:
-    if settings.reader == "none":
-        return SentencePicker()
-    if settings.reader == "packaged":
-        return SpanReader.packaged(threads=settings.threads)
-    return SpanReader.named(settings.reader, threads=settings.threads)
 
 
 def _readings(text: str, history: Sequence[Turn]) -> list[str]:

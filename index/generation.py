@@ -15,7 +15,9 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,14 +29,17 @@ import numpy.typing as npt
 from index.errors import GenerationError
 from index.lexical import LexicalIndex
 from index.types import Published, Scope
-from index.vectors import VectorIndex
+from index.vectors import VectorIndex, load
 
 FORMAT = 2
+_SMALL = 64_000_000
+"""Bytes that one core checks soon enough."""
 KEPT = 3
 """Generations that stay on disk, the live one included."""
 
 Scores = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 SENTENCE = np.dtype(
     [
@@ -118,13 +123,13 @@ class Parts:
     @classmethod
     def load(cls, folder: Path, sentences: int, chunks: int) -> Self:
         try:
-            rows = np.load(folder / "sentences.npy", allow_pickle=False)
+            rows = np.load(folder / "sentences.npy", mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise GenerationError(f"{folder / 'sentences.npy'} cannot be read: {error}") from error
         return cls(
             rows,
-            VectorIndex.load(folder / "sentences.faiss"),
-            VectorIndex.load(folder / "windows.faiss"),
+            load(folder / "sentences.faiss"),
+            load(folder / "windows.faiss"),
             LexicalIndex.load(folder / "sentence_words", sentences),
             LexicalIndex.load(folder / "window_words", sentences),
             LexicalIndex.load(folder / "chunk_words", chunks),
@@ -147,6 +152,16 @@ class Generation:
         self.manifest = manifest
         self.parts = parts
         self.scope = Scope(manifest.scope)
+        self._is_heading: Flags = np.ascontiguousarray(parts.sentences["heading"])
+        # The title, which stands above all of an article, tells its sentences apart by nothing.
+        self._headings = np.flatnonzero(self._is_heading).astype(np.int64)
+        self._headings = self._headings[parts.sentences["number"][self._headings] > 0]
+        self._lock = threading.Lock()
+        self._quoted: tuple[tuple[Collection[int] | None] | None, Flags, Rows] = (
+            None,
+            self._is_heading,
+            self._headings,
+        )
 
     def __len__(self) -> int:
         return self.manifest.sentences
@@ -167,13 +182,13 @@ class Generation:
             index.scores(words)
             for index in (parts.sentence_words, parts.window_words, parts.chunk_words)
         )
-        quotable = self._quotable(live)
+        quotable, among = self._quotable(live)
         found = [
-            parts.sentence_vectors.search(query, limit, quotable)[0],
-            parts.window_vectors.search(query, limit, quotable)[0],
-            quotable[_best(by_sentence[quotable], limit)],
-            quotable[_best(by_window[quotable], limit)],
+            index.search(query, limit, among)[0]
+            for index in (parts.sentence_vectors, parts.window_vectors)
+            if index.searchable
         ]
+        found += [_best(scores, limit, quotable) for scores in (by_sentence, by_window)]
         rows = np.unique(np.concatenate(found))
         terms = {
             "sentence_cosine": parts.sentence_vectors.scores(query, rows),
@@ -189,13 +204,18 @@ class Generation:
         above = int(self._headings_above(np.array([row]))[0])
         return None if above < 0 else above
 
-    def _quotable(self, live: Collection[int] | None) -> Rows:
-        sentences = self.parts.sentences
-        keep = ~sentences["heading"]
-        if live is not None:
-            alive = np.array([a.id in live for a in self.manifest.articles], bool)
-            keep &= alive[sentences["article"]]
-        return np.flatnonzero(keep).astype(np.int64)
+    def _quotable(self, live: Collection[int] | None) -> tuple[Flags, Rows]:
+        """What may be quoted: whether each row, and which rows."""
+        with self._lock:  # all that is asked of a large index at once needs it but once
+            of, mask, rows = self._quoted
+            if of is None or of[0] != live:
+                mask = ~self._is_heading
+                if live is not None:
+                    alive = np.array([a.id in live for a in self.manifest.articles], bool)
+                    mask &= alive[self.parts.sentences["article"]]
+                rows = np.flatnonzero(mask).astype(np.int64)
+                self._quoted = (live,), mask, rows
+            return mask, rows
 
     def _best_window(self, query: Scores, rows: Rows) -> Scores:
         """The cosine of the best window that holds the sentence: its own or a neighbour's."""
@@ -209,19 +229,14 @@ class Generation:
         return np.maximum(best, self._heading_above(query, rows))
 
     def _heading_above(self, query: Scores, rows: Rows) -> Scores:
-        """The cosine of the heading that a sentence stands under; -1 where there is none.
-
-        The title, which stands above all of an article, tells its sentences apart by nothing.
-        """
+        """The cosine of the heading that a sentence stands under; -1 where there is none."""
         above = self._headings_above(rows)
         cosines = self.parts.sentence_vectors.scores(query, np.maximum(above, 0))
         return np.where(above >= 0, cosines, np.float32(-1.0))
 
     def _headings_above(self, rows: Rows) -> Rows:
         """For each sentence the row of the heading above it, -1 where there is none."""
-        sentences = self.parts.sentences
-        headings = np.flatnonzero(sentences["heading"]).astype(np.int64)
-        headings = headings[sentences["number"][headings] > 0]
+        sentences, headings = self.parts.sentences, self._headings
         if not len(headings):
             return np.full(len(rows), -1, dtype=np.int64)
         above = headings[np.maximum(np.searchsorted(headings, rows) - 1, 0)]
@@ -237,9 +252,10 @@ class Searched:
     live: Collection[int] | None
 
 
-def _best(scores: Scores, limit: int) -> Rows:
-    """Rows of the ``limit`` highest scores above zero."""
+def _best(scores: Scores, limit: int, among: Flags) -> Rows:
+    """Rows of the ``limit`` highest scores above zero, of those that count."""
     rows = np.flatnonzero(scores > 0)
+    rows = rows[among[rows]]
     if len(rows) > limit:
         rows = rows[np.argpartition(-scores[rows], limit - 1)[:limit]]
     return rows.astype(np.int64)
@@ -384,13 +400,20 @@ def _is_name(name: str) -> bool:
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    sums = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != "manifest.json":
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            sums[path.relative_to(folder).as_posix()] = digest
-    return sums
+    def digest(path: Path) -> str:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    paths = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "manifest.json"
+    ]
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    if sum(path.stat().st_size for path in paths) < _SMALL:
+        return dict(zip(names, map(digest, paths), strict=True))
+    with ThreadPoolExecutor(os.cpu_count(), "checking") as pool:
+        return dict(zip(names, pool.map(digest, paths), strict=True))
 
 
 def _check_shape(folder: Path, manifest: Manifest, parts: Parts) -> None:

@@ -53,8 +53,7 @@ class Session:
             with self._temporary(articles) as engine:
                 yield engine
             return
-        with self.library() as engine:
-            self.prepare(engine)
+        with self._ready() as engine:
             yield engine
 
     def prepare(self, engine: Engine) -> None:
@@ -64,15 +63,20 @@ class Session:
             engine.warm(Scope.shared(), Scope.local())
 
     def run_discord(self) -> None:
-        with self.library() as engine:
-            self.prepare(engine)
+        with self._ready() as engine:
             self.start_discord(engine, self.settings)
+
+    @contextmanager
+    def _ready(self) -> Iterator[Engine]:
+        with self._open(self.settings, asked=True) as engine:
+            self.prepare(engine)
+            yield engine
 
     @contextmanager
     def _temporary(self, articles: Sequence[str]) -> Iterator[Engine]:
         with tempfile.TemporaryDirectory(prefix="article-bot-") as folder:
             apart = self.settings.model_copy(update={"data_dir": Path(folder)})
-            with self._open(apart) as engine:
+            with self._open(apart, asked=True) as engine:
                 for source in articles:
                     with self.screen.working(f"Reading {source}") as progress:
                         engine.add(Scope.local(), source, progress=progress)
@@ -80,8 +84,18 @@ class Session:
                     engine.warm(Scope.local())
                 yield engine
 
-    def _open(self, settings: Settings) -> Engine:
+    def _open(self, settings: Settings, *, asked: bool = False) -> Engine:
+        """``asked``: it will be, so that the models had better load while the rest starts."""
         with self.screen.working("Starting"):
-            from index import Engine  # noqa: PLC0415 - seconds of imports; help goes without
+            # Seconds of imports; help goes without.
+            from index import Models  # noqa: PLC0415
 
-            return Engine.open(settings, embedder=self.embedder)
+            embedder, reader = self.embedder, None
+            if embedder is None:
+                models = Models.of(settings)
+                embedder, reader = models.embedder, models.reader
+                if asked:
+                    models.begin_loading()
+            from index import Engine  # noqa: PLC0415
+
+            return Engine.open(settings, embedder=embedder, reader=reader)

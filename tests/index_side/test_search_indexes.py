@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 
 from index import GenerationError
 from index.lexical import LexicalIndex, tokens
-from index.vectors import VectorIndex
+from index.vectors import FlatIndex, LargeIndex, VectorIndex, build, load
 
 matrices = npst.arrays(
     np.float32,
@@ -29,7 +29,7 @@ def test_search_returns_the_highest_inner_products_of_vectors_of_any_length(
     vectors: np.ndarray, limit: int
 ) -> None:
     query = np.array([1, -2, 0.5, 0, 3], dtype=np.float32)
-    rows, scores = VectorIndex.build(vectors).search(query, limit)
+    rows, scores = FlatIndex.build(vectors).search(query, limit)
     products = vectors @ query
     assert len(rows) == min(limit, len(vectors))
     assert np.allclose(scores, products[rows], atol=1e-4)
@@ -41,20 +41,20 @@ def test_scores_of_given_rows_are_their_inner_products(vectors: np.ndarray) -> N
     query = np.array([1, -2, 0.5, 0, 3], dtype=np.float32)
     rows = np.arange(len(vectors), dtype=np.int64)[::2]
     assert np.allclose(
-        VectorIndex.build(vectors).scores(query, rows), vectors[::2] @ query, atol=1e-4
+        FlatIndex.build(vectors).scores(query, rows), vectors[::2] @ query, atol=1e-4
     )
 
 
 def test_an_empty_index_finds_nothing() -> None:
-    index = VectorIndex.build(np.empty((0, 3), np.float32))
+    index = FlatIndex.build(np.empty((0, 3), np.float32))
     rows, scores = index.search(np.ones(3, np.float32), 5)
     assert (len(index), rows.tolist(), scores.tolist()) == (0, [], [])
 
 
 def test_vectors_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
     vectors = np.eye(3, dtype=np.float32)
-    VectorIndex.build(vectors).save(tmp_path / "v")
-    loaded = VectorIndex.load(tmp_path / "v")
+    FlatIndex.build(vectors).save(tmp_path / "v")
+    loaded = load(tmp_path / "v")
     assert (len(loaded), loaded.dimension) == (3, 3)
     assert loaded.search(np.array([0, 1, 0.5], np.float32), 2)[0].tolist() == [1, 2]
 
@@ -63,13 +63,110 @@ def test_vectors_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
 def test_a_file_that_is_no_index_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v").write_bytes(content)
     with pytest.raises(GenerationError, match="cannot be read"):
-        VectorIndex.load(tmp_path / "v")
+        load(tmp_path / "v")
 
 
 def test_an_index_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "v").write_bytes(faiss.serialize_index(faiss.IndexFlatL2(3)).tobytes())
     with pytest.raises(GenerationError, match="IndexFlatL2"):
-        VectorIndex.load(tmp_path / "v")
+        load(tmp_path / "v")
+
+
+# Above a size, search is by clusters
+
+
+def directions(rows: int, seed: int = 0, dimension: int = 24) -> np.ndarray:
+    """Unit vectors in clouds, as the vectors of texts are."""
+    centres = np.random.default_rng(9).normal(size=(60, dimension))
+    chance = np.random.default_rng(seed)
+    vectors = centres[chance.integers(60, size=rows)] + 0.7 * chance.normal(size=(rows, dimension))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def many() -> np.ndarray:
+    return directions(30_000)
+
+
+@pytest.fixture(scope="module")
+def large(many: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> VectorIndex:
+    """As it comes back from disk."""
+    path = tmp_path_factory.mktemp("large") / "v.faiss"
+    build(many, flat_up_to=1_000).save(path)
+    return load(path)
+
+
+def recall(index: VectorIndex, vectors: np.ndarray, among: np.ndarray | None = None) -> float:
+    held = 0
+    queries = directions(50, seed=1)
+    for query in queries:
+        rows, scores = index.search(query, 10, among)
+        products = vectors @ query
+        assert np.allclose(scores, products[rows], atol=1e-3)
+        assert (np.diff(scores) <= 0).all()
+        counted = np.arange(len(vectors)) if among is None else among
+        best = counted[np.argsort(-products[counted])[:10]]
+        held += len(set(best.tolist()) & set(rows.tolist()))
+    return held / (10 * len(queries))
+
+
+def test_a_large_index_finds_nearly_all_of_the_nearest(
+    large: VectorIndex, many: np.ndarray
+) -> None:
+    assert isinstance(large, LargeIndex)
+    assert recall(large, many) >= 0.95
+
+
+@pytest.mark.parametrize("share", [0.9, 0.001])
+def test_a_filtered_search_of_a_large_index_never_comes_back_short(
+    large: VectorIndex, many: np.ndarray, share: float
+) -> None:
+    among = np.flatnonzero(np.random.default_rng(2).random(len(many)) < share)
+    assert recall(large, many, among) >= 0.95
+
+
+def test_where_the_clusters_searched_hold_too_few_that_count_all_are_looked_at(
+    large: VectorIndex, many: np.ndarray
+) -> None:
+    query = directions(1, seed=3)[0]
+    far = np.sort(np.argsort(many @ query)[:25_000])
+    rows, _ = large.search(query, 300, far)
+    assert len(rows) == 300
+    assert set(rows.tolist()) <= set(far.tolist())
+
+
+def test_what_is_only_looked_up_has_no_clusters_and_says_so(
+    many: np.ndarray, tmp_path: Path
+) -> None:
+    build(many, flat_up_to=1_000, searchable=False).save(tmp_path / "v.faiss")
+    index = load(tmp_path / "v.faiss")
+    assert (index.searchable, len(index), index.dimension) == (False, len(many), 24)
+    rows = np.array([7, 29_999, 3])
+    assert np.allclose(index.vectors(rows), many[rows], atol=1e-3)
+    assert np.allclose(index.scores(many[7], rows), many[rows] @ many[7], atol=1e-3)
+
+
+def test_a_few_more_vectors_are_put_into_the_clusters_that_are_there(
+    large: VectorIndex, many: np.ndarray
+) -> None:
+    more = np.concatenate([many, directions(100, seed=4)])
+    index = build(more, flat_up_to=1_000, like=large)
+    assert isinstance(index, LargeIndex)
+    assert isinstance(large, LargeIndex)
+    centres = [faiss.downcast_index(one.clusters.quantizer) for one in (large, index)]
+    first, second = (one.reconstruct_n(0, one.ntotal) for one in centres)
+    assert np.array_equal(first, second)
+    assert recall(index, more) >= 0.95
+
+
+def test_the_large_files_of_another_kind_are_refused(many: np.ndarray, tmp_path: Path) -> None:
+    build(many, flat_up_to=1_000).save(tmp_path / "v.faiss")
+    faiss.write_index(faiss.IndexFlatL2(3), str(tmp_path / "v.faiss"))
+    with pytest.raises(GenerationError, match="IndexFlatL2"):
+        load(tmp_path / "v.faiss")
+    (tmp_path / "v.f16.npy").write_bytes(b"rubbish")
+    with pytest.raises(GenerationError, match="cannot be read"):
+        load(tmp_path / "v.faiss")
 
 
 @pytest.mark.parametrize(

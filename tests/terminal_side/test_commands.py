@@ -766,7 +766,7 @@ class TestTheProgram:
         ],
     )
     def test_importing_and_helping_load_nothing_heavy(self, start):
-        heavy = "{'torch', 'openvino', 'sentence_transformers', 'faiss', 'bm25s', 'discord', 'sqlalchemy'}"
+        heavy = "{'torch', 'openvino', 'sentence_transformers', 'faiss', 'discord', 'sqlalchemy'}"
         code = f"{start}\nimport sys; sys.exit(str({heavy} & set(sys.modules)))"
         done = subprocess.run(
             [sys.executable, "-c", code],
