@@ -61,6 +61,7 @@ class Found:
     generations: tuple[Generation, ...]
     generation_of: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
+    sentences: npt.NDArray[np.void]
     terms: Mapping[str, Scores]
     scores: Scores
     query: Scores
@@ -73,7 +74,7 @@ class Found:
 
     def sentence(self, i: int) -> Any:
         """The record of candidate i, with the fields of ``generation.SENTENCE``."""
-        return self.generation(i).parts.sentences[self.rows[i]]
+        return self.sentences[i]
 
     def article(self, i: int) -> IndexedArticle:
         return self.generation(i).manifest.articles[int(self.sentence(i)["article"])]
@@ -135,20 +136,26 @@ def find(
         generations=tuple(s.generation for s in searched),
         generation_of=np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts]),
         rows=np.concatenate([part.rows for part in parts]),
+        sentences=np.concatenate(
+            [
+                one.generation.parts.sentences[part.rows]
+                for one, part in zip(searched, parts, strict=True)
+            ]
+        ),
         terms=terms,
         scores=fuse(terms, weights),
         query=query,
     )
 
 
-def passages(found: Found, text_of: TextOf, *, at_least: int = 1) -> tuple[Run, ...]:
+def passages(
+    found: Found, text_of: TextOf, *, at_least: int = 1, most: int | None = None
+) -> tuple[Run, ...]:
     """The best candidates within the budget, neighbours merged, best first."""
-    lengths = [
-        int(found.sentence(i)["end"] - found.sentence(i)["start"]) for i in range(len(found))
-    ]
+    lengths = (found.sentences["end"] - found.sentences["start"]).tolist()
     chosen = within_budget(found.scores, lengths, BUDGET_CHARS, at_least=at_least)
     places = {i: _place(found, i) for i in chosen}
-    return tuple(_run(found, members, text_of) for members in merge_neighbours(places))
+    return tuple(_run(found, members, text_of) for members in merge_neighbours(places)[:most])
 
 
 def blocks(found: Found, text_of: TextOf) -> tuple[Block, ...]:

@@ -7,8 +7,9 @@ tests hold its output against that reference.
 
 from __future__ import annotations
 
-import threading
+import os
 from collections.abc import Mapping, Sequence
+from queue import LifoQueue
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -51,7 +52,8 @@ class Rows(NamedTuple):
 class Bert:
     """``weights`` by the names of transformers' BertModel; ``head`` may add a linear layer.
 
-    Thread-safe; ``half`` computes in bfloat16, which the processor must have.
+    Thread-safe, and no more calls run at once than there are cores for; ``half`` computes in
+    bfloat16, which the processor must have.
     """
 
     def __init__(
@@ -75,7 +77,10 @@ class Bert:
                 num_streams: 1,
             },
         )
-        self._of_thread = threading.local()
+        # A request serves one call at a time, and has working memory of its own.
+        self._idle: LifoQueue[Any] = LifoQueue()
+        for _ in range(max(1, (os.cpu_count() or 1) // threads)):
+            self._idle.put(self._compiled.create_infer_request())
         # The first call packs the weights for this processor; ``weights`` are idle from here on.
         self(Rows(*np.ones((3, 1, 2), dtype=np.int64)))
 
@@ -85,11 +90,12 @@ class Bert:
         embedded = self._words[rows.ids] + self._places[: rows.ids.shape[1]]
         embedded += self._types[rows.types]
         unseen = np.where(rows.mask[:, None, None, :] > 0, 0.0, _FAR_BELOW)
-        request = getattr(self._of_thread, "request", None)
-        if request is None:  # a request serves one call at a time
-            request = self._of_thread.request = self._compiled.create_infer_request()
-        found = request.infer([embedded, unseen.astype(np.float32)])
-        return np.asarray(found[0], dtype=np.float32)
+        request = self._idle.get()
+        try:
+            found = request.infer([embedded, unseen.astype(np.float32)])
+            return np.array(found[0], dtype=np.float32)
+        finally:
+            self._idle.put(request)
 
 
 def fast_bfloat16() -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -290,11 +290,16 @@ class Catalogue:
 
     def revision(self, scope: Scope) -> int:
         """Rises with every change of the scope's articles; 0 before the first."""
+        return self.revisions([scope]).get(scope, 0)
+
+    def revisions(self, of: Collection[Scope]) -> dict[Scope, int]:
+        """The revisions of those scopes that were ever written, at one moment."""
+        keys = [scope.key for scope in of]
         with self.reading() as connection:
-            found = connection.scalar(
-                sa.select(scopes.c.revision).where(scopes.c.scope == scope.key)
+            rows = connection.execute(
+                sa.select(scopes.c.scope, scopes.c.revision).where(scopes.c.scope.in_(keys))
             )
-        return int(found or 0)
+            return {Scope(row.scope): int(row.revision) for row in rows}
 
     def scopes(self) -> list[Scope]:
         """Every scope that was ever written."""

@@ -14,7 +14,6 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,8 +40,9 @@ from index.question import Checked, chats, check, normalise
 from index.ranking import WEIGHTS
 from index.reader import Reader
 from index.reader.picker import SentencePicker
+from index.recent import Recent
 from index.rehearsing import Rehearsals
-from index.repeated import Repeated, rests_on
+from index.repeated import rests_on
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.together import Together
 from index.types import (
@@ -56,7 +56,9 @@ from index.types import (
     Turn,
 )
 
-_TEXTS_IN_MEMORY = 64
+_ANSWERS_IN_MEMORY = 1024
+"""A few kilobytes each."""
+_CHARS_IN_MEMORY = 16_000_000
 _SUMMARISES = re.compile(r"summ?[ae]r|tl;? ?dr|gist|in short|points|sum .*up", re.IGNORECASE)
 _TELLS_ITSELF = 0.5
 """The confidence from which the text answers what the article does not tell as an object."""
@@ -84,10 +86,9 @@ class Engine(Rehearsals):
         super().__init__(settings, catalogue, library, intake, embedder)
         self._weights = weights
         self._reader = reader
-        self._repeated = Repeated()
+        self._repeated: Recent[Answer] = Recent(_ANSWERS_IN_MEMORY)
         self._questions = Together(embedder)
-        # A stored version never changes, so its text may be kept as long as there is room.
-        self._text = lru_cache(_TEXTS_IN_MEMORY)(catalogue.text)
+        self._texts: Recent[str] = Recent(_CHARS_IN_MEMORY, len)
 
     @classmethod
     def open(
@@ -246,7 +247,7 @@ class Engine(Rehearsals):
         searched = self._library.searched(scope)
         vector = self._questions.encode([text])[0]
         found = _found(searched, vector, tokens(text), self._weights)
-        return [run.hit for run in passages(found, self._text, at_least=limit)[:limit]]
+        return [run.hit for run in passages(found, self._text, at_least=limit, most=limit)]
 
     def paragraph(self, quote: Quote) -> Passage:
         """The paragraph that a quote stands in, as it was when the quote was taken.
@@ -268,6 +269,12 @@ class Engine(Rehearsals):
             end=end,
             text=text[start:end],
         )
+
+    def _text(self, scope: Scope, article_id: int, version: int) -> str:
+        # A stored version never changes, so its text may be kept as long as there is room.
+        key = scope, article_id, version
+        text = self._texts.get(key)
+        return self._texts.keep(key, self._catalogue.text(*key)) if text is None else text
 
     def _outcome(
         self,

@@ -124,6 +124,7 @@ class Parts:
     def load(cls, folder: Path, sentences: int, chunks: int) -> Self:
         try:
             rows = np.load(folder / "sentences.npy", mmap_mode="r", allow_pickle=False)
+            rows = rows.view(np.ndarray)  # each look at a memmap is slow
         except (OSError, ValueError) as error:
             raise GenerationError(f"{folder / 'sentences.npy'} cannot be read: {error}") from error
         return cls(
@@ -220,12 +221,11 @@ class Generation:
     def _best_window(self, query: Scores, rows: Rows) -> Scores:
         """The cosine of the best window that holds the sentence: its own or a neighbour's."""
         article = self.parts.sentences["article"]
-        best = self.parts.window_vectors.scores(query, rows)
-        for step in (-1, 1):
-            beside = np.clip(rows + step, 0, len(self) - 1)
-            same = article[beside] == article[rows]
-            beside = np.where(same, beside, rows)
-            best = np.maximum(best, self.parts.window_vectors.scores(query, beside))
+        beside = np.clip(rows + np.array([[0], [-1], [1]]), 0, len(self) - 1)
+        beside = np.where(article[beside] == article[rows], beside, rows)
+        distinct, places = np.unique(beside, return_inverse=True)
+        cosines: Scores = self.parts.window_vectors.scores(query, distinct)
+        best: Scores = cosines[places.reshape(beside.shape)].max(axis=0)
         return np.maximum(best, self._heading_above(query, rows))
 
     def _heading_above(self, query: Scores, rows: Rows) -> Scores:

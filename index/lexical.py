@@ -141,7 +141,7 @@ class LexicalIndex:
             if not any(folder.iterdir()):  # as was written for texts without a word
                 return cls.build([()] * size)
             starts, rows, scores = (
-                np.load(folder / name, mmap_mode="r", allow_pickle=False)
+                np.load(folder / name, mmap_mode="r", allow_pickle=False).view(np.ndarray)
                 for name in (_STARTS, _ROWS, _SCORES)
             )
             words = json.loads((folder / _WORDS).read_bytes())

@@ -159,12 +159,14 @@ class Library:
         ``only`` leaves these articles of them; ArticleNotFound when none is left.
         """
         searched = []
-        for one in dict.fromkeys((scope, Scope.shared())):
-            generation = self.generation(one)
+        scopes = tuple(dict.fromkeys((scope, Scope.shared())))
+        revisions = self._catalogue.revisions(scopes)
+        for one in scopes:
+            generation = self.generation(one) if one in revisions else None
             if generation is None:
                 continue
             live: set[int] | None = None
-            if only is not None or generation.manifest.revision != self._catalogue.revision(one):
+            if only is not None or generation.manifest.revision != revisions[one]:
                 # A changed article answers with its old text until the new one is indexed.
                 live = {article.id for article in self._catalogue.articles(one)}
             if only is not None and live is not None:

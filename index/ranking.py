@@ -10,7 +10,8 @@ Hybrid Retrieval"; reciprocal-rank fusion did worse.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,8 @@ class Place:
     start: int
     end: int
 
+
+_order = attrgetter("article", "paragraph", "number", "start", "end")
 
 WEIGHTS = {
     "sentence_cosine": 1.0,
@@ -82,7 +85,7 @@ def merge_neighbours(places: Mapping[int, Place]) -> list[list[int]]:
     """
     rank = {candidate: i for i, candidate in enumerate(places)}
     groups: list[list[int]] = []
-    for candidate in sorted(places, key=lambda candidate: astuple(places[candidate])):
+    for candidate in sorted(places, key=lambda candidate: _order(places[candidate])):
         place = places[candidate]
         if groups and _continues(places[groups[-1][0]], places[groups[-1][-1]], place):
             groups[-1].append(candidate)

@@ -26,7 +26,6 @@ from index import (
 )
 from index.embedding import PackagedEmbedder
 from index.reader.spans import SpanReader
-from index.repeated import Repeated
 from tests.conftest import AXES, WordEmbedder
 
 LOCAL, ONE, TWO = Scope.local(), Scope.guild(1), Scope.guild(2)
@@ -503,12 +502,3 @@ def test_a_repeated_question_is_not_read_again_until_something_changes(
     engine.remove(LOCAL, tale.id)
     with pytest.raises(ArticleNotFound):
         engine.ask(LOCAL, question, **asked)
-
-
-def test_only_so_many_answers_are_held() -> None:
-    repeated, answer = Repeated(most=2), object()
-    for key in ("a", "b"):
-        repeated.keep(key, answer)
-    repeated.get("a")
-    repeated.keep("c", answer)
-    assert [repeated.get(key) is not None for key in "abc"] == [True, False, True]
