@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bot import logs
 from bot.commands import cli
 from bot.commands.session import Session
 from bot.errors import BotError
@@ -87,22 +88,14 @@ def _settings(env_file: Path | None) -> Settings:
     # A person at a terminal wants answers, not a log, unless they ask for one.
     chosen = settings.discord_token is not None or "log_level" in settings.model_fields_set
     level = settings.log_level if chosen else "WARNING"
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(level)  # some libraries set a level of their own, past the root's
-    logging.basicConfig(
-        level=level,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        handlers=[handler],
-    )
-    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of every try
-    # Below that, discord.py writes out messages and tokens.
-    logging.getLogger("discord").setLevel(logging.INFO)
+    logs.configure(level, as_json=settings.log_format == "json")
     return settings
 
 
 def _start_discord(engine: Engine, settings: Settings) -> None:
     # discord is heavy; the terminal goes without
     from bot.client import ArticleBot, BotOptions, reach, run  # noqa: PLC0415
+    from bot.operations import served  # noqa: PLC0415
 
     assert settings.discord_token is not None
     options = BotOptions(
@@ -122,7 +115,17 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
     )
     reach(api_url=settings.discord_api_url, gateway_url=settings.discord_gateway_url)
     token = settings.discord_token.get_secret_value()
-    asyncio.run(run(lambda: ArticleBot(engine, options), token))
+    present: list[ArticleBot] = []  # the bot of this session with Discord; there is one at a time
+
+    def make_bot() -> ArticleBot:
+        present[:] = [ArticleBot(engine, options)]
+        return present[0]
+
+    async def serve() -> None:
+        async with served(settings.http, lambda: present[0] if present else None):
+            await run(make_bot, token)
+
+    asyncio.run(serve())
 
 
 def _explain_usage(screen: Screen, error: click.ClickException) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from discord import ui
 
-from bot import render, views
+from bot import logs, metrics, render, views
 from bot.conversation import Chain, Turns
 from bot.errors import Gone, words_for
 from index import Answer, Article, EngineError, Kind, Record, Scope, Turn
@@ -61,21 +61,28 @@ async def answer(
 
     ``asked`` repeats the question above the answer; ``find`` picks the one article to ask.
     """
-    try:
-        if find is not None:
-            question = replace(question, only=await _picked(bot, question.scope, find))
-        found, record = await bot.questions.run(
-            lambda left_s: _ask(bot, question, left_s), turn=question.scope
+    with logs.request(question.scope, bot.shard_count), metrics.question() as counted:
+        try:
+            if find is not None:
+                question = replace(question, only=await _picked(bot, question.scope, find))
+            found, record = await bot.questions.run(
+                lambda left_s: _ask(bot, question, left_s), turn=question.scope
+            )
+            counted.answered(found)
+            rows = views.rows(
+                record, asker=question.asker, locale=question.locale, can_branch=question.can_branch
+            )
+            view = render.answer_view(found, asked=asked, locale=question.locale, buttons=rows)
+        except Exception as error:  # noqa: BLE001 - every error becomes words, in one place
+            counted.failed(error)
+            private = (question.text, *(turn.question for turn in question.history))
+            words = words_for(error, locale=question.locale, private=private)
+            return Outcome(render.notice(words, asked=asked))
+        log.info(
+            "a question was answered",
+            extra={"fields": {"kind": found.kind.value, "ms": round(found.elapsed_ms)}},
         )
-        rows = views.rows(
-            record, asker=question.asker, locale=question.locale, can_branch=question.can_branch
-        )
-        view = render.answer_view(found, asked=asked, locale=question.locale, buttons=rows)
-    except Exception as error:  # noqa: BLE001 - every error becomes words, in one place
-        private = (question.text, *(turn.question for turn in question.history))
-        words = words_for(error, locale=question.locale, private=private)
-        return Outcome(render.notice(words, asked=asked))
-    return Outcome(view, found)
+        return Outcome(view, found)
 
 
 async def _picked(bot: ArticleBot, scope: Scope, find: Find) -> Article:

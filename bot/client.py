@@ -149,6 +149,12 @@ class ArticleBot(commands.AutoShardedBot):
         self.workshop = Workshop(self)
         # Taking an article away must not wait until another server's pages are fetched.
         self.removals = Offload(workers=1, queue_limit=64, deadline_s=None, name="removal")
+        self.queues = {
+            "questions": self.questions,
+            "lookups": self.lookups,
+            "chores": self.chores,
+            "removals": self.removals,
+        }
         self.cooldown = Cooldown(options.user_cooldown_s)
         self.server_cooldown = Cooldown(options.user_cooldown_s / SERVER_SHARE, SERVER_BURST)
         self.conversations = Conversations()
@@ -229,10 +235,8 @@ class ArticleBot(commands.AutoShardedBot):
     async def close(self) -> None:
         if not self.closing:  # discord.py ends a session by itself over an event it cannot read
             await self.drain()
-        await self.questions.close(0)
-        await self.lookups.close(0)
-        await self.chores.close(0)
-        await self.removals.close(0)
+        for queue in self.queues.values():
+            await queue.close(0)
         await super().close()
 
 

@@ -44,6 +44,11 @@ class Offload:
         """How much work is running or waiting."""
         return len(self._jobs)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more piece of work would be taken."""
+        return not self._closed and self.backlog < self._capacity
+
     async def run(self, work: Callable[[float | None], T], *, turn: Hashable = None) -> T:
         """Run ``work(seconds_left)`` on a worker thread and return what it returns.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -31,6 +31,10 @@ class Settings(IndexSettings, BaseSettings):
     discord_token: SecretStr | None = Field(
         default=None,
         description="The bot's token. Without it `article-bot` opens the terminal chat.",
+    )
+    discord_token_file: Path | None = Field(
+        default=None,
+        description="File that holds the token instead, as container secrets are given.",
     )
     article: str | None = Field(
         default=None,
@@ -71,6 +75,15 @@ class Settings(IndexSettings, BaseSettings):
         description="How much is logged: DEBUG, INFO, WARNING or ERROR."
         " The terminal commands log warnings only, unless this is set.",
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="How lines are logged: text for people, json for machines.",
+    )
+    http_address: str | None = Field(
+        default=None,
+        description="Address, as in 127.0.0.1:8080, on which the Discord bot serves /livez,"
+        " /readyz and /metrics. Default: none.",
+    )
     sync_guild: int | None = Field(
         default=None,
         gt=0,
@@ -91,6 +104,37 @@ class Settings(IndexSettings, BaseSettings):
     def _any_case(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("http_address")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is not None:
+            _split(value)
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _token_of_file(cls, given: Any) -> Any:
+        if not (isinstance(given, dict) and given.get("discord_token_file")):
+            return given
+        if given.get("discord_token"):
+            raise PydanticCustomError(
+                "token_twice", "DISCORD_TOKEN and DISCORD_TOKEN_FILE are both set; keep one"
+            )
+        try:
+            token = Path(given["discord_token_file"]).expanduser().read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise PydanticCustomError(
+                "token_file", "DISCORD_TOKEN_FILE cannot be read: {why}", {"why": str(error)}
+            ) from None
+        if not token:
+            raise PydanticCustomError("token_file", "DISCORD_TOKEN_FILE names an empty file")
+        return {**given, "discord_token": token}
+
+    @property
+    def http(self) -> tuple[str, int] | None:
+        """Host and port of ``http_address``."""
+        return None if self.http_address is None else _split(self.http_address)
+
     @field_validator("discord_api_url")
     @classmethod
     def _https(cls, value: str | None) -> str | None:
@@ -106,6 +150,14 @@ class Settings(IndexSettings, BaseSettings):
     def _home_folder(cls, value: Path) -> Path:
         # No shell stands between a .env file and here to expand `~`.
         return value.expanduser()
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, colon, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")  # of an IPv6 address
+    if not (colon and host and port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
+        raise PydanticCustomError("address", "must be a host and a port, as in 127.0.0.1:8080")
+    return host, int(port)
 
 
 def _kept_private(url: str, encrypted: str, plain: str) -> str:
@@ -148,6 +200,8 @@ def _lines(error: ValidationError) -> list[str]:
 
 
 def _line(problem: ErrorDetails) -> str:
+    if not problem["loc"]:  # several settings together
+        return f"{problem['msg']}."
     name = str(problem["loc"][0])
     shown = "what it holds" if name == "discord_token" else repr(problem["input"])
     wish = problem["msg"].replace("Input should be", "must be").rstrip(".")

@@ -285,6 +285,10 @@ class Articles:
         """
         self._library.forget(scope)
 
+    def scopes(self) -> list[Scope]:
+        """Every scope that was ever written."""
+        return self._catalogue.scopes()
+
     def articles(self, scope: Scope) -> list[Article]:
         """The articles of ``scope`` itself, oldest first."""
         return self._catalogue.articles(scope)

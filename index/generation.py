@@ -29,7 +29,7 @@ import numpy.typing as npt
 from index.errors import GenerationError
 from index.lexical import LexicalIndex
 from index.types import Published, Scope
-from index.vectors import VectorIndex, load
+from index.vectors import MAPPED, VectorIndex, load
 
 FORMAT = 2
 _SMALL = 64_000_000
@@ -187,7 +187,6 @@ class Generation:
         found = [
             index.search(query, limit, among)[0]
             for index in (parts.sentence_vectors, parts.window_vectors)
-            if index.searchable
         ]
         found += [_best(scores, limit, quotable) for scores in (by_sentence, by_window)]
         rows = np.unique(np.concatenate(found))
@@ -299,22 +298,27 @@ class GenerationStore:
             )
         return [one for _, one in sorted(found, key=lambda pair: (pair[1].live, pair[0]))[::-1]]
 
-    def load(self, scope: Scope, name: str, model: str) -> Generation:
-        """Read a generation whole, every file checked against the manifest.
+    def load(self, scope: Scope, name: str, model: str, *, whole: bool = False) -> Generation:
+        """Read a generation, every file checked against the manifest.
+
+        Of a file that is mapped, gigabytes of a large library, only that it is there; but
+        for ``whole``.
 
         Raises:
             GenerationError: it is missing, altered, of another scope, model or format.
         """
-        return Generation(name, *self._read(self.folder(scope) / name, scope, model))
+        folder = self.folder(scope) / name
+        return Generation(name, *self._read(folder, scope, model, whole=whole))
 
     @staticmethod
-    def _read(folder: Path, scope: Scope, model: str) -> tuple[Manifest, Parts]:
+    def _read(folder: Path, scope: Scope, model: str, *, whole: bool) -> tuple[Manifest, Parts]:
         manifest = Manifest.read(folder)
         if manifest.scope != scope.key:
             raise GenerationError(f"{folder} belongs to {manifest.scope}, not to {scope}")
         if manifest.model != model:
             raise GenerationError(f"{folder} was made by {manifest.model}, not by {model}")
-        if (found := _checksums(folder)) != manifest.files:
+        found = _checksums(folder, known={} if whole else manifest.files)
+        if found != manifest.files:
             differing = sorted(
                 name
                 for name in {*found, *manifest.files}
@@ -365,7 +369,7 @@ class GenerationStore:
             )
             (aside / "manifest.json").write_text(json.dumps(asdict(manifest)), "utf-8")
             # Read back before it is published, by the very checks that a later start makes.
-            checked = self._read(aside, scope, model)
+            checked = self._read(aside, scope, model, whole=True)
             _make_durable(aside)
             aside.rename(home / name)
         except BaseException:
@@ -399,21 +403,24 @@ def _is_name(name: str) -> bool:
     return revision.isdigit() and len(token) == 8 and token.isalnum()
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    def digest(path: Path) -> str:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
-    paths = [
-        path
+def _checksums(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The SHA-256 of each file; ``known`` is believed of those that are mapped."""
+    paths = {
+        path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != "manifest.json"
-    ]
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    if sum(path.stat().st_size for path in paths) < _SMALL:
-        return dict(zip(names, map(digest, paths), strict=True))
+    }
+
+    def digest(name: str) -> str:
+        if known and name.endswith(MAPPED) and name in known:
+            return known[name]
+        with paths[name].open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    if sum(path.stat().st_size for path in paths.values()) < _SMALL:
+        return {name: digest(name) for name in paths}
     with ThreadPoolExecutor(os.cpu_count(), "checking") as pool:
-        return dict(zip(names, pool.map(digest, paths), strict=True))
+        return dict(zip(paths, pool.map(digest, paths), strict=True))
 
 
 def _check_shape(folder: Path, manifest: Manifest, parts: Parts) -> None:

@@ -139,7 +139,7 @@ class Library:
             if name is None and live:
                 problems.append(f"{scope} has articles but no index; re-index it")
             if name is not None:
-                generation = self._store.load(scope, name, self._embedder.fingerprint)
+                generation = self._store.load(scope, name, self._embedder.fingerprint, whole=True)
                 problems += self._mismatches(generation, live)
         except EngineError as error:
             problems.append(f"{error}; re-index {scope}")

@@ -10,6 +10,7 @@ precision and mapped from disk, score.
 from __future__ import annotations
 
 import math
+import mmap
 import os
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -27,14 +28,18 @@ Halves: TypeAlias = npt.NDArray[np.float16]
 FLAT_UP_TO = 50_000
 EXACT_UP_TO = 20_000
 """Rows to choose among from which even a large index scores each one."""
-_PROBED = 32
+_PROBED = 64
 """Of all clusters, one in so many is searched ..."""
-_FEWEST_PROBED = 32
+_FEWEST_PROBED = 64
 """... but no fewer than these."""
 _TRAINED_ON = 40
 """Vectors a cluster is found from; FAISS warns of fewer than 39."""
 _AT_ONCE = 16_384
 """Rows converted at a time."""
+_LET_GO_AFTER = 25_000
+"""Rows looked at, each on a page of its own: a hundred megabytes."""
+MAPPED = ".f16.npy"
+"""How the names of files end that are mapped, and not read when an index is opened."""
 
 
 class VectorIndex(Protocol):
@@ -44,10 +49,6 @@ class VectorIndex(Protocol):
 
     @property
     def dimension(self) -> int: ...
-
-    @property
-    def searchable(self) -> bool:
-        """Whether ``search`` can be asked; where not, other rows must be proposed."""
 
     def search(self, query: Vectors, limit: int, among: Rows | None = None) -> tuple[Rows, Vectors]:
         """The best rows for one query of shape (dimension,) and their scores, best first.
@@ -65,21 +66,15 @@ class VectorIndex(Protocol):
 
 
 def build(
-    vectors: Vectors,
-    *,
-    searchable: bool = True,
-    flat_up_to: int = FLAT_UP_TO,
-    like: VectorIndex | None = None,
+    vectors: Vectors, *, flat_up_to: int = FLAT_UP_TO, like: VectorIndex | None = None
 ) -> VectorIndex:
     """Index ``vectors``, shape (n, dimension), which may be mapped from a file.
 
     With more than ``flat_up_to`` rows search is by clusters: those of ``like``, an index of
-    about as many rows, or new ones. Not ``searchable``: large ones are then only looked up.
+    about as many rows, or new ones.
     """
     if len(vectors) <= flat_up_to:
         return FlatIndex.build(vectors)
-    if not searchable:
-        return LargeIndex(None, vectors)
     old = like.clusters if isinstance(like, LargeIndex) else None
     return LargeIndex(_clustered(vectors, old), vectors)
 
@@ -89,11 +84,10 @@ def load(path: Path) -> VectorIndex:
     try:
         halves = _beside(path)
         if halves.exists():
-            vectors = np.load(halves, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-            clusters = faiss.read_index(str(path)) if path.exists() else None
-            if clusters is None or isinstance(clusters, faiss.IndexIVFScalarQuantizer):
-                return LargeIndex(clusters, vectors)
-            index = clusters
+            vectors = np.load(halves, mmap_mode="r", allow_pickle=False)
+            index = faiss.read_index(str(path))
+            if isinstance(index, faiss.IndexIVFScalarQuantizer):
+                return LargeIndex(index, vectors)
         else:
             index = faiss.deserialize_index(np.frombuffer(path.read_bytes(), dtype=np.uint8))
             if isinstance(index, faiss.IndexFlatIP):
@@ -104,13 +98,11 @@ def load(path: Path) -> VectorIndex:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_suffix(".f16.npy")
+    return path.with_suffix(MAPPED)
 
 
 class FlatIndex:
     """Exact search, all in memory."""
-
-    searchable = True
 
     def __init__(self, index: faiss.IndexFlatIP) -> None:
         self._index = index
@@ -151,21 +143,20 @@ class FlatIndex:
 
 
 class LargeIndex:
-    """Search by clusters, if there are any; vectors that need not be in memory.
+    """Search by clusters, in memory; scores by vectors that need not be.
 
     Its scores are those of the vectors in half precision, 0.001 from the exact ones at most
     for vectors of length 1.
     """
 
-    def __init__(
-        self, clusters: faiss.IndexIVFScalarQuantizer | None, vectors: Halves | Vectors
-    ) -> None:
+    def __init__(self, clusters: faiss.IndexIVFScalarQuantizer, vectors: Halves | Vectors) -> None:
         self.clusters = clusters
-        self._vectors = vectors
-
-    @property
-    def searchable(self) -> bool:
-        return self.clusters is not None
+        self._vectors = vectors.view(np.ndarray)  # each look at a memmap is slow
+        base: Any = vectors.base
+        self._mapping = base if isinstance(base, mmap.mmap) else None
+        self._looked_at = 0
+        if self._mapping is not None and hasattr(mmap, "MADV_RANDOM"):
+            self._mapping.madvise(mmap.MADV_RANDOM)
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -175,7 +166,6 @@ class LargeIndex:
         return int(self._vectors.shape[1])
 
     def search(self, query: Vectors, limit: int, among: Rows | None = None) -> tuple[Rows, Vectors]:
-        assert self.clusters is not None
         count = len(self) if among is None else len(among)
         limit = min(limit, count)
         rows = among
@@ -205,11 +195,16 @@ class LargeIndex:
         return found
 
     def vectors(self, rows: Rows) -> Vectors:
-        return np.asarray(self._vectors[rows], dtype=np.float32)
+        found = np.asarray(self._vectors[rows], dtype=np.float32)
+        self._looked_at += len(rows)
+        if self._looked_at > _LET_GO_AFTER and self._mapping and hasattr(mmap, "MADV_DONTNEED"):
+            # What was looked at stays in the system's cache, but no longer counts as ours.
+            self._mapping.madvise(mmap.MADV_DONTNEED)
+            self._looked_at = 0
+        return found
 
     def save(self, path: Path) -> None:
-        if self.clusters is not None:
-            faiss.write_index(self.clusters, str(path))
+        faiss.write_index(self.clusters, str(path))
         halves = np.lib.format.open_memmap(
             _beside(path), mode="w+", dtype=np.float16, shape=self._vectors.shape
         )

@@ -6,6 +6,7 @@ import click
 
 from bot.commands.ask import ask, search
 from bot.commands.chat import chat, open_chat
+from bot.commands.doctor import doctor
 from bot.commands.evaluate import evaluate
 from bot.commands.golden import golden
 from bot.commands.library import (
@@ -80,5 +81,6 @@ for command in (
     backup,
     restore,
     evaluate,
+    doctor,
 ):
     cli.add_command(command)

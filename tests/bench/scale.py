@@ -176,7 +176,7 @@ def publish(home: Path, real: Real, size: int) -> None:
     begun = time.perf_counter()
     parts = Parts(
         sentences=records(size),
-        sentence_vectors=build(around(making, real.sentences, origin, chance), searchable=False),
+        sentence_vectors=build(around(making, real.sentences, origin, chance)),
         window_vectors=build(around(making, real.windows, origin, chance)),
         sentence_words=LexicalIndex.build(worded(real.words["sentences"], origin)),
         window_words=LexicalIndex.build(worded(real.words["windows"], origin)),

@@ -135,15 +135,14 @@ def test_where_the_clusters_searched_hold_too_few_that_count_all_are_looked_at(
     assert set(rows.tolist()) <= set(far.tolist())
 
 
-def test_what_is_only_looked_up_has_no_clusters_and_says_so(
-    many: np.ndarray, tmp_path: Path
+def test_what_is_mapped_is_let_go_and_looked_up_again(
+    large: VectorIndex, many: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build(many, flat_up_to=1_000, searchable=False).save(tmp_path / "v.faiss")
-    index = load(tmp_path / "v.faiss")
-    assert (index.searchable, len(index), index.dimension) == (False, len(many), 24)
+    monkeypatch.setattr("index.vectors._LET_GO_AFTER", 5)
     rows = np.array([7, 29_999, 3])
-    assert np.allclose(index.vectors(rows), many[rows], atol=1e-3)
-    assert np.allclose(index.scores(many[7], rows), many[rows] @ many[7], atol=1e-3)
+    for _ in range(4):
+        assert np.allclose(large.vectors(rows), many[rows], atol=1e-3)
+        assert np.allclose(large.scores(many[7], rows), many[rows] @ many[7], atol=1e-3)
 
 
 def test_a_few_more_vectors_are_put_into_the_clusters_that_are_there(

@@ -147,3 +147,47 @@ def test_settings_cannot_be_changed():
     settings = read_settings(None)
     with pytest.raises(ValidationError):
         settings.workers = 2
+
+
+def test_the_token_may_stand_in_a_file(monkeypatch, tmp_path):
+    (tmp_path / "token").write_text("  secret.of.file\n")
+    monkeypatch.setenv("DISCORD_TOKEN_FILE", str(tmp_path / "token"))
+    settings = read_settings(None)
+    assert settings.discord_token.get_secret_value() == "secret.of.file"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "DISCORD_TOKEN_FILE cannot be read"), (" \n", "names an empty file")],
+)
+def test_a_file_without_a_token_is_refused(monkeypatch, tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "token").write_text(content)
+    monkeypatch.setenv("DISCORD_TOKEN_FILE", str(tmp_path / "token"))
+    with pytest.raises(SettingsError, match=said):
+        read_settings(None)
+
+
+def test_a_token_given_twice_is_refused_and_not_shown(monkeypatch, tmp_path):
+    (tmp_path / "token").write_text("secret.of.file")
+    monkeypatch.setenv("DISCORD_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("DISCORD_TOKEN", "another.secret")
+    with pytest.raises(SettingsError, match="both set") as refused:
+        read_settings(None)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1:8080", ("127.0.0.1", 8080)), ("[::1]:80", ("::1", 80)), ("bot:1", ("bot", 1))],
+)
+def test_an_address_is_a_host_and_a_port(monkeypatch, address, expected):
+    monkeypatch.setenv("HTTP_ADDRESS", address)
+    assert read_settings(None).http == expected
+
+
+@pytest.mark.parametrize("address", ["8080", ":8080", "host:", "host:port", "host:65536"])
+def test_an_address_that_is_none_is_refused(monkeypatch, address):
+    monkeypatch.setenv("HTTP_ADDRESS", address)
+    with pytest.raises(SettingsError, match=r"HTTP_ADDRESS: .* must be a host and a port"):
+        read_settings(None)

@@ -1,0 +1,279 @@
+"""What could keep the bot from working, found before it does: each with its cause and cure."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot.settings import Settings
+from index import EngineError
+
+if TYPE_CHECKING:
+    from index import Engine
+
+PORTAL = "https://discord.com/developers/applications"
+API = "https://discord.com/api/v10"
+ASKS_WITHIN_S = 10.0
+CLOCK_OFF_S = 30.0
+DISK_MB, DISK_SOON_MB = 100, 1_000
+MEMORY_MB = 600
+
+PERMISSIONS = {
+    "View Channels": 1 << 10,
+    "Send Messages": 1 << 11,
+    "Create Public Threads": 1 << 35,
+    "Send Messages in Threads": 1 << 38,
+    "Read Message History": 1 << 16,
+}
+_ADMINISTRATOR = 1 << 3
+_READS_MESSAGES = (1 << 18) | (1 << 19)  # for all bots, and for those in few servers
+INVITE = (
+    "https://discord.com/oauth2/authorize?client_id={}&scope=bot+applications.commands"
+    f"&permissions={sum(PERMISSIONS.values())}"
+)
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``told`` is what was found, with its cause; ``cure`` what to do, "" where nothing."""
+
+    name: str
+    state: State
+    told: str
+    cure: str = ""
+
+
+def ok(name: str, told: str) -> Finding:
+    return Finding(name, State.OK, told)
+
+
+def warning(name: str, told: str, cure: str) -> Finding:
+    return Finding(name, State.WARNING, told, cure)
+
+
+def problem(name: str, told: str, cure: str) -> Finding:
+    return Finding(name, State.PROBLEM, told, cure)
+
+
+def of_machine(settings: Settings) -> Iterator[Finding]:
+    """Disk, memory, cores, and the address for HTTP."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_bytes(b"article-bot")
+        probe.unlink()
+    except OSError as error:
+        yield problem(
+            "disk",
+            f"{folder} cannot be written: {error.strerror or error}.",
+            "Set DATA_DIR to a folder that this user may write, or give it to this user (chown).",
+        )
+    else:
+        yield _space(folder)
+    if (memory := _memory_mb()) is not None:
+        if memory < MEMORY_MB:
+            yield warning(
+                "memory",
+                f"{memory:,} MB are free; the bot takes about 450.",
+                "End other programs, or take a machine with 1 GB.",
+            )
+        else:
+            yield ok("memory", f"{memory:,} MB free")
+    yield _cores(settings)
+    if settings.http is not None:
+        yield _address(*settings.http)
+
+
+def _space(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free // 1_000_000
+    told = f"{free:,} MB free in {folder}"
+    if free < DISK_MB:
+        return problem("disk", f"Only {told}.", "Make space, or set DATA_DIR to another disk.")
+    if free < DISK_SOON_MB:
+        return warning("disk", f"Only {told}.", "Make space soon: an index is written anew whole.")
+    return ok("disk", told)
+
+
+def _memory_mb() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return None  # no Linux
+    found = next((line for line in lines if line.startswith("MemAvailable:")), None)
+    return None if found is None else int(found.split()[1]) // 1000
+
+
+def _cores(settings: Settings) -> Finding:
+    cores = os.cpu_count() or 1
+    used = settings.threads * settings.workers
+    told = f"{cores} cores, WORKERS {settings.workers} x THREADS {settings.threads}"
+    if used > cores:
+        return warning(
+            "cores", f"{told}: threads will wait for each other.", "Lower WORKERS or THREADS."
+        )
+    return ok("cores", told)
+
+
+def _address(host: str, port: int) -> Finding:
+    try:
+        with socket.create_server((host, port), family=_family(host)):
+            return ok("http", f"{host}:{port} is free")
+    except OSError as error:
+        return problem(
+            "http",
+            f"HTTP_ADDRESS {host}:{port} cannot be used: {error.strerror or error}.",
+            "Give another port, or end what listens there (a bot that runs already?).",
+        )
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def of_library(open_engine: Callable[[], Engine]) -> Iterator[Finding]:
+    """The database, and the index of every scope against it."""
+    try:
+        with open_engine() as engine:
+            scopes = engine.scopes()
+            articles = sum(len(engine.articles(scope)) for scope in scopes)
+            yield ok("database", f"articles: {articles:,}; servers and others: {len(scopes):,}")
+            broken = [said for scope in scopes for said in engine.verify(scope).problems]
+            if broken:
+                more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+                yield problem(
+                    "index",
+                    f"{broken[0]}{more}.",
+                    "`article-bot rebuild` builds the index anew from the stored articles;"
+                    " a damaged catalogue is put back by `article-bot restore`.",
+                )
+            else:
+                yield ok("index", "every file is as it was written, and up to date")
+    except EngineError as error:
+        said, _, cure = str(error).partition("; ")
+        yield problem("database", f"{said}.", cure or "Restore a backup: `article-bot restore`.")
+
+
+def of_model(settings: Settings) -> Finding:
+    """Whether both networks load and compute."""
+    from index import Models  # noqa: PLC0415 - seconds of imports; help goes without
+
+    begun = time.perf_counter()
+    try:
+        Models.of(settings).warm()
+    except EngineError as error:
+        said, _, cure = str(error).rpartition("; ")
+        return problem("model", f"{said or error}.", cure or "Install article-bot again.")
+    return ok("model", f"{settings.model} and the reader, in {time.perf_counter() - begun:.1f} s")
+
+
+async def of_discord(settings: Settings) -> AsyncIterator[Finding]:
+    """The token, and by it the intents, the servers and their permissions, and the clock."""
+    import aiohttp  # noqa: PLC0415 - a tenth of a second that only this needs
+
+    if settings.discord_token is None:
+        yield warning(
+            "token",
+            "DISCORD_TOKEN is not set, so article-bot opens the terminal chat.",
+            f"Copy the token from {PORTAL} (your application, Bot, Reset Token) to DISCORD_TOKEN.",
+        )
+        return
+    token = settings.discord_token.get_secret_value()
+    headers = {"Authorization": f"Bot {token}", "User-Agent": "DiscordBot (article-bot, doctor)"}
+    base = settings.discord_api_url or API
+    try:
+        async with (
+            asyncio.timeout(ASKS_WITHIN_S),
+            aiohttp.ClientSession(base.rstrip("/") + "/", headers=headers) as session,
+        ):
+            async with session.get("applications/@me") as reply:
+                date = reply.headers.get("Date")
+                if reply.status == 401:
+                    yield problem(
+                        "token",
+                        "Discord refuses the token.",
+                        f"Copy it again from {PORTAL} (your application, Bot, Reset Token): the"
+                        " whole of it, without quotes, and of the bot, not the client secret.",
+                    )
+                    return
+                reply.raise_for_status()
+                application = await reply.json()
+            yield ok("token", f"of {application.get('name', 'an application')}")
+            yield _intents(settings, application)
+            async with session.get("users/@me/guilds") as reply:
+                reply.raise_for_status()
+                yield _permissions(application, await reply.json())
+            yield _clock(date)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        yield problem(
+            "discord",
+            f"{base} cannot be reached: {str(error) or 'no answer in time'}.",
+            "Check the network, its DNS and its firewall (443 outwards), and DISCORD_API_URL.",
+        )
+
+
+def _intents(settings: Settings, application: dict[str, Any]) -> Finding:
+    if not settings.message_content:
+        return ok("intents", "no privileged one is asked for")
+    if application.get("flags", 0) & _READS_MESSAGES:
+        return ok("intents", "Message Content Intent is on")
+    return problem(
+        "intents",
+        "MESSAGE_CONTENT is set, but the application may not read messages.",
+        f"Turn on Message Content Intent at {PORTAL} (your application, Bot), or unset"
+        " MESSAGE_CONTENT.",
+    )
+
+
+def _permissions(application: dict[str, Any], guilds: list[dict[str, Any]]) -> Finding:
+    invite = INVITE.format(application.get("id", "APPLICATION_ID"))
+    if not guilds:
+        return warning("permissions", "The bot is in no server.", f"Invite it: {invite}")
+    lacking = [
+        f"{guild['name']} ({', '.join(missing)})"
+        for guild in guilds
+        if (missing := _missing(int(guild["permissions"])))
+    ]
+    if lacking:
+        more = f" and {len(lacking) - 3} more servers" if len(lacking) > 3 else ""
+        return warning(
+            "permissions",
+            f"Missing in {'; '.join(lacking[:3])}{more}.",
+            f"Give them to the bot's role, or invite it anew: {invite}",
+        )
+    return ok("permissions", f"all that is needed, in {len(guilds)} servers")
+
+
+def _missing(permissions: int) -> list[str]:
+    if permissions & _ADMINISTRATOR:
+        return []
+    return [name for name, bit in PERMISSIONS.items() if not permissions & bit]
+
+
+def _clock(date: str | None) -> Finding:
+    if date is None:
+        return ok("clock", "Discord does not tell the time")
+    off = time.time() - parsedate_to_datetime(date).timestamp()
+    if abs(off) > CLOCK_OFF_S:
+        return problem(
+            "clock",
+            f"This machine's clock is {abs(off):,.0f} s {'ahead' if off > 0 else 'behind'}.",
+            "Let it be set by the network (timedatectl set-ntp true): buttons and threads go by"
+            " the time.",
+        )
+    return ok("clock", f"right to {max(1, round(abs(off)))} s")

@@ -1,0 +1,40 @@
+"""What is deployed says what the program understands."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from bot import metrics
+from bot.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {name.upper() for name in Settings.model_fields}
+OTHERS = {"PATH", "HF_HUB_OFFLINE", "PYTHONUNBUFFERED"}
+
+
+def test_every_variable_that_is_set_is_a_setting() -> None:
+    docker = (ROOT / "Dockerfile").read_text("utf-8")
+    (block,) = re.findall(r"^ENV ((?:.*\\\n)*.*)$", docker, re.MULTILINE)
+    unit = (ROOT / "deploy" / "article-bot.service").read_text("utf-8")
+    compose = (ROOT / "compose.yaml").read_text("utf-8")
+    named = {
+        *re.findall(r"(\w+)=", block),
+        *re.findall(r"^Environment=(\w+)=", unit, re.MULTILINE),
+        *re.findall(r"^      ([A-Z_]+):", compose, re.MULTILINE),
+    }
+    assert named - SETTINGS - OTHERS == set()
+    assert {"DATA_DIR", "HTTP_ADDRESS", "DISCORD_TOKEN_FILE"} <= named
+
+
+def test_the_dashboard_asks_for_metrics_that_are_told() -> None:
+    text = (ROOT / "deploy" / "grafana.json").read_text("utf-8")
+    json.loads(text)
+    asked = set(re.findall(r"articlebot_[a-z_]+", text))
+    source = Path(metrics.__file__).read_text("utf-8")
+    told = set(re.findall(r'"(articlebot_[a-z_]+)"', source))
+    told |= {"articlebot_questions_total", "articlebot_question_seconds_bucket"}
+    assert asked - told == set()
+    outcomes = set(re.findall(r"[a-z]+", "|".join(re.findall(r'outcome=~?\\"([a-z|]+)', text))))
+    assert outcomes <= set(metrics.OUTCOMES)
