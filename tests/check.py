@@ -1,7 +1,8 @@
-"""Every check but the tests: python -m tests.check"""
+"""Every check but the tests, and five minutes of soak: python -m tests.check"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ CHECKS = (
     ("ruff", "format", "--check"),
     ("mypy",),
     ("lint-imports",),
+    ("pytest", "-q", "-s", "tests/wire/test_soak.py"),
 )
+SOAK_S = "300"
 
 
 def main() -> int:
@@ -20,7 +23,10 @@ def main() -> int:
     failed = []
     for command in CHECKS:
         print(f"== {' '.join(command)}", flush=True)
-        if subprocess.run([BIN / command[0], *command[1:]], check=False).returncode:
+        environment = {"SOAK_S": SOAK_S, **os.environ}
+        if subprocess.run(
+            [BIN / command[0], *command[1:]], check=False, env=environment
+        ).returncode:
             failed.append(" ".join(command))
     print(f"failed: {', '.join(failed)}" if failed else "all checks pass")
     return bool(failed)
