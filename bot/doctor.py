@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import shutil
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -18,12 +20,15 @@ from bot.settings import Settings
 from index import EngineError
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from index import Engine
 
 PORTAL = "https://discord.com/developers/applications"
 API = "https://discord.com/api/v10"
 ASKS_WITHIN_S = 10.0
 CLOCK_OFF_S = 30.0
+GUILDS_A_PAGE = 200
 DISK_MB, DISK_SOON_MB = 100, 1_000
 MEMORY_MB = 600
 
@@ -135,26 +140,48 @@ def _address(host: str, port: int) -> Finding:
         with socket.create_server((host, port), family=_family(host)):
             return ok("http", f"{host}:{port} is free")
     except OSError as error:
+        if _is_ours(host, port):
+            return ok("http", f"article-bot serves {host}:{port} already")
         return problem(
             "http",
             f"HTTP_ADDRESS {host}:{port} cannot be used: {error.strerror or error}.",
-            "Give another port, or end what listens there (a bot that runs already?).",
+            "Give another port, or end what listens there.",
         )
+
+
+def _is_ours(host: str, port: int) -> bool:
+    """Whether the bot itself answers there."""
+    line = http.client.HTTPConnection("127.0.0.1" if host == "0.0.0.0" else host, port, timeout=2)  # noqa: S104
+    try:
+        line.request("GET", "/livez")
+        return line.getresponse().read() == b"ok\n"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        line.close()
 
 
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def of_library(open_engine: Callable[[], Engine]) -> Iterator[Finding]:
-    """The database, and the index of every scope against it."""
+def of_library(
+    library: Callable[[], AbstractContextManager[Engine]], *, indexed: bool = True
+) -> Iterator[Finding]:
+    """The database, and, unless no model says what fits, the index of every scope against it."""
     try:
-        with open_engine() as engine:
+        with library() as engine:
             scopes = engine.scopes()
             articles = sum(len(engine.articles(scope)) for scope in scopes)
             yield ok("database", f"articles: {articles:,}; servers and others: {len(scopes):,}")
-            broken = [said for scope in scopes for said in engine.verify(scope).problems]
-            if broken:
+            broken = [
+                said
+                for number, scope in enumerate(scopes if indexed else ())
+                for said in engine.verify(scope, catalogue=not number).problems
+            ]
+            if not indexed:
+                yield warning("index", "Not checked.", "First mend the model.")
+            elif broken:
                 more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
                 yield problem(
                     "index",
@@ -215,9 +242,7 @@ async def of_discord(settings: Settings) -> AsyncIterator[Finding]:
                 application = await reply.json()
             yield ok("token", f"of {application.get('name', 'an application')}")
             yield _intents(settings, application)
-            async with session.get("users/@me/guilds") as reply:
-                reply.raise_for_status()
-                yield _permissions(application, await reply.json())
+            yield _permissions(application, await _guilds(session))
             yield _clock(date)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         yield problem(
@@ -225,6 +250,19 @@ async def of_discord(settings: Settings) -> AsyncIterator[Finding]:
             f"{base} cannot be reached: {str(error) or 'no answer in time'}.",
             "Check the network, its DNS and its firewall (443 outwards), and DISCORD_API_URL.",
         )
+
+
+async def _guilds(session: aiohttp.ClientSession) -> list[dict[str, Any]]:
+    guilds: list[dict[str, Any]] = []
+    while len(guilds) % GUILDS_A_PAGE == 0:
+        after = {"after": guilds[-1]["id"]} if guilds else {}
+        async with session.get("users/@me/guilds", params=after) as reply:
+            reply.raise_for_status()
+            page = await reply.json()
+        if not page:
+            break
+        guilds += page
+    return guilds
 
 
 def _intents(settings: Settings, application: dict[str, Any]) -> Finding:

@@ -49,14 +49,18 @@ async def served(
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            host, port = address
-            await web.TCPSite(runner, host, port).start()
-            log.info("serving /livez, /readyz and /metrics on %s:%d", host, port)
+            await _listen(runner, *address)
             yield
-        except OSError as error:
-            raise CannotRun(f"HTTP_ADDRESS {host}:{port} cannot be used: {error}.") from error
         finally:
             await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise CannotRun(f"HTTP_ADDRESS {host}:{port} cannot be used: {error}.") from error
+    log.info("serving /livez, /readyz and /metrics on %s:%d", host, port)
 
 
 async def _livez(_: web.Request) -> web.Response:

@@ -420,6 +420,6 @@ class Articles:
         """
         self._catalogue.back_up(file)
 
-    def verify(self, scope: Scope) -> VerifyReport:
-        """Check the catalogue, and the live generation file by file against it."""
-        return self._library.verify(scope)
+    def verify(self, scope: Scope, *, catalogue: bool = True) -> VerifyReport:
+        """Check the live generation file by file, and first the whole ``catalogue``."""
+        return self._library.verify(scope, catalogue=catalogue)

@@ -9,6 +9,7 @@ articles at a time and lie in a file until they are indexed, so that memory is b
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import tempfile
 from bisect import bisect_left
@@ -26,7 +27,7 @@ from index.embedding import Embedder
 from index.generation import SENTENCE, Generation, GenerationStore, IndexedArticle, Parts
 from index.lexical import LexicalIndex, tokens
 from index.types import Progress, Scope
-from index.vectors import FLAT_UP_TO, Vectors, build
+from index.vectors import FLAT_UP_TO, LargeIndex, Vectors, build
 
 _CACHED_AT_ONCE = 256
 """Texts embedded between two writes to the cache: what a kill can cost."""
@@ -207,6 +208,8 @@ def _room(folder: Path, rows: int, dimension: int) -> Vectors:
     if rows <= FLAT_UP_TO:
         return np.empty((rows, dimension), dtype=np.float32)
     with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):  # a full disk is told now, and not by a signal
+            os.posix_fallocate(file.fileno(), 0, rows * dimension * 4)
         return np.memmap(file, dtype=np.float32, mode="w+", shape=(rows, dimension))
 
 
@@ -236,7 +239,8 @@ def _kept(
 ) -> dict[bytes, Vectors]:
     """The vectors of the texts of articles that ``before`` holds in the same version."""
     known: dict[bytes, Vectors] = {}
-    if before is None:
+    # What a large index holds is not exact; the cache is.
+    if before is None or isinstance(before.parts.window_vectors, LargeIndex):
         return known
     rows = {(a.id, a.version): row for row, a in enumerate(before.manifest.articles)}
     of_article = np.ascontiguousarray(before.parts.sentences["article"])

@@ -26,10 +26,11 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from index.arrays import read_array
 from index.errors import GenerationError
 from index.lexical import LexicalIndex
 from index.types import Published, Scope
-from index.vectors import MAPPED, VectorIndex, load
+from index.vectors import VectorIndex, load
 
 FORMAT = 2
 _SMALL = 64_000_000
@@ -123,8 +124,7 @@ class Parts:
     @classmethod
     def load(cls, folder: Path, sentences: int, chunks: int) -> Self:
         try:
-            rows = np.load(folder / "sentences.npy", mmap_mode="r", allow_pickle=False)
-            rows = rows.view(np.ndarray)  # each look at a memmap is slow
+            rows = read_array(folder / "sentences.npy")
         except (OSError, ValueError) as error:
             raise GenerationError(f"{folder / 'sentences.npy'} cannot be read: {error}") from error
         return cls(
@@ -298,27 +298,22 @@ class GenerationStore:
             )
         return [one for _, one in sorted(found, key=lambda pair: (pair[1].live, pair[0]))[::-1]]
 
-    def load(self, scope: Scope, name: str, model: str, *, whole: bool = False) -> Generation:
-        """Read a generation, every file checked against the manifest.
-
-        Of a file that is mapped, gigabytes of a large library, only that it is there; but
-        for ``whole``.
+    def load(self, scope: Scope, name: str, model: str) -> Generation:
+        """Read a generation whole, every file checked against the manifest.
 
         Raises:
             GenerationError: it is missing, altered, of another scope, model or format.
         """
-        folder = self.folder(scope) / name
-        return Generation(name, *self._read(folder, scope, model, whole=whole))
+        return Generation(name, *self._read(self.folder(scope) / name, scope, model))
 
     @staticmethod
-    def _read(folder: Path, scope: Scope, model: str, *, whole: bool) -> tuple[Manifest, Parts]:
+    def _read(folder: Path, scope: Scope, model: str) -> tuple[Manifest, Parts]:
         manifest = Manifest.read(folder)
         if manifest.scope != scope.key:
             raise GenerationError(f"{folder} belongs to {manifest.scope}, not to {scope}")
         if manifest.model != model:
             raise GenerationError(f"{folder} was made by {manifest.model}, not by {model}")
-        found = _checksums(folder, known={} if whole else manifest.files)
-        if found != manifest.files:
+        if (found := _checksums(folder)) != manifest.files:
             differing = sorted(
                 name
                 for name in {*found, *manifest.files}
@@ -369,7 +364,7 @@ class GenerationStore:
             )
             (aside / "manifest.json").write_text(json.dumps(asdict(manifest)), "utf-8")
             # Read back before it is published, by the very checks that a later start makes.
-            checked = self._read(aside, scope, model, whole=True)
+            checked = self._read(aside, scope, model)
             _make_durable(aside)
             aside.rename(home / name)
         except BaseException:
@@ -403,24 +398,21 @@ def _is_name(name: str) -> bool:
     return revision.isdigit() and len(token) == 8 and token.isalnum()
 
 
-def _checksums(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The SHA-256 of each file; ``known`` is believed of those that are mapped."""
+def _checksums(folder: Path) -> dict[str, str]:
     paths = {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != "manifest.json"
     }
 
-    def digest(name: str) -> str:
-        if known and name.endswith(MAPPED) and name in known:
-            return known[name]
-        with paths[name].open("rb") as file:
+    def digest(path: Path) -> str:
+        with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     if sum(path.stat().st_size for path in paths.values()) < _SMALL:
-        return {name: digest(name) for name in paths}
+        return {name: digest(path) for name, path in paths.items()}
     with ThreadPoolExecutor(os.cpu_count(), "checking") as pool:
-        return dict(zip(paths, pool.map(digest, paths), strict=True))
+        return dict(zip(paths, pool.map(digest, paths.values()), strict=True))
 
 
 def _check_shape(folder: Path, manifest: Manifest, parts: Parts) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import Stemmer
 
+from index.arrays import read_array
 from index.errors import GenerationError
 
 Scores = npt.NDArray[np.float32]
@@ -140,10 +141,7 @@ class LexicalIndex:
         try:
             if not any(folder.iterdir()):  # as was written for texts without a word
                 return cls.build([()] * size)
-            starts, rows, scores = (
-                np.load(folder / name, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-                for name in (_STARTS, _ROWS, _SCORES)
-            )
+            starts, rows, scores = (read_array(folder / name) for name in (_STARTS, _ROWS, _SCORES))
             words = json.loads((folder / _WORDS).read_bytes())
             found = int(json.loads((folder / _SIZE).read_bytes())["num_docs"])
         except (OSError, ValueError, KeyError, TypeError) as error:

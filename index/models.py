@@ -47,6 +47,9 @@ class Models:
         """
         with ThreadPoolExecutor(1, "loading-reader") as beside:
             reading = beside.submit(self.reader.read, "Is it warm?", [_WARM])
+            if not isinstance(self.embedder, PackagedEmbedder):
+                # Two threads must not import torch for the first time at once.
+                reading.result()
             self.embedder.encode(["Is it warm?"])
             reading.result()
 

@@ -29,6 +29,8 @@ class Recent(Generic[V]):
 
     def keep(self, key: Hashable, value: V) -> V:
         """Keep a value, and return it; one that is too heavy by itself is not kept."""
+        if self._weight(value) > self._most:
+            return value
         with self._lock:
             if key in self._values:
                 self._held -= self._weight(self._values.pop(key))

@@ -1,19 +1,17 @@
 """Nearest neighbours by inner product, in FAISS: exact for few vectors, by clusters for many.
 
-Flat search costs 13 ms over 50,000 vectors of 384 dimensions on one core; up to there
-nothing approximate is worth its error. Beyond, an inverted file with vectors of eight
-bits a dimension (Jégou et al. 2011, "Product Quantization for Nearest Neighbor Search",
-section 4; scalar quantisation here) proposes, and the vectors themselves, in half
-precision and mapped from disk, score.
+Flat search costs 3 to 13 ms over 50,000 vectors of 384 dimensions on one core; up to there
+nothing approximate is worth its error. Beyond, an inverted file finds them (Jégou et al.
+2011, "Product Quantization for Nearest Neighbor Search", section 4), with the rest of each
+vector beside its cluster's centre in eight bits a dimension: a quarter of the memory.
 """
 
 from __future__ import annotations
 
 import math
-import mmap
 import os
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import faiss
 import numpy as np
@@ -23,7 +21,6 @@ from index.errors import GenerationError
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-Halves: TypeAlias = npt.NDArray[np.float16]
 
 FLAT_UP_TO = 50_000
 EXACT_UP_TO = 20_000
@@ -36,10 +33,6 @@ _TRAINED_ON = 40
 """Vectors a cluster is found from; FAISS warns of fewer than 39."""
 _AT_ONCE = 16_384
 """Rows converted at a time."""
-_LET_GO_AFTER = 25_000
-"""Rows looked at, each on a page of its own: a hundred megabytes."""
-MAPPED = ".f16.npy"
-"""How the names of files end that are mapped, and not read when an index is opened."""
 
 
 class VectorIndex(Protocol):
@@ -75,30 +68,20 @@ def build(
     """
     if len(vectors) <= flat_up_to:
         return FlatIndex.build(vectors)
-    old = like.clusters if isinstance(like, LargeIndex) else None
-    return LargeIndex(_clustered(vectors, old), vectors)
+    return LargeIndex(_clustered(vectors, like.clusters if isinstance(like, LargeIndex) else None))
 
 
 def load(path: Path) -> VectorIndex:
     """Read what ``save`` wrote; GenerationError when it is something else."""
     try:
-        halves = _beside(path)
-        if halves.exists():
-            vectors = np.load(halves, mmap_mode="r", allow_pickle=False)
-            index = faiss.read_index(str(path))
-            if isinstance(index, faiss.IndexIVFScalarQuantizer):
-                return LargeIndex(index, vectors)
-        else:
-            index = faiss.deserialize_index(np.frombuffer(path.read_bytes(), dtype=np.uint8))
-            if isinstance(index, faiss.IndexFlatIP):
-                return FlatIndex(index)
-    except (OSError, RuntimeError, ValueError) as error:
+        index = faiss.deserialize_index(np.memmap(path, dtype=np.uint8, mode="r"))
+    except (OSError, RuntimeError) as error:
         raise GenerationError(f"the vectors in {path} cannot be read: {error}") from error
+    if isinstance(index, faiss.IndexFlatIP):
+        return FlatIndex(index)
+    if isinstance(index, faiss.IndexIVFScalarQuantizer) and not index.direct_map.no():
+        return LargeIndex(index)
     raise GenerationError(f"{path} holds another kind of index: {type(index).__name__}")
-
-
-def _beside(path: Path) -> Path:
-    return path.with_suffix(MAPPED)
 
 
 class FlatIndex:
@@ -143,49 +126,36 @@ class FlatIndex:
 
 
 class LargeIndex:
-    """Search by clusters, in memory; scores by vectors that need not be.
+    """Search by clusters. Scores are 0.01 from the exact ones at most, mostly a tenth of that."""
 
-    Its scores are those of the vectors in half precision, 0.001 from the exact ones at most
-    for vectors of length 1.
-    """
-
-    def __init__(self, clusters: faiss.IndexIVFScalarQuantizer, vectors: Halves | Vectors) -> None:
+    def __init__(self, clusters: faiss.IndexIVFScalarQuantizer) -> None:
         self.clusters = clusters
-        self._vectors = vectors.view(np.ndarray)  # each look at a memmap is slow
-        base: Any = vectors.base
-        self._mapping = base if isinstance(base, mmap.mmap) else None
-        self._looked_at = 0
-        if self._mapping is not None and hasattr(mmap, "MADV_RANDOM"):
-            self._mapping.madvise(mmap.MADV_RANDOM)
 
     def __len__(self) -> int:
-        return len(self._vectors)
+        return int(self.clusters.ntotal)
 
     @property
     def dimension(self) -> int:
-        return int(self._vectors.shape[1])
+        return int(self.clusters.d)
 
     def search(self, query: Vectors, limit: int, among: Rows | None = None) -> tuple[Rows, Vectors]:
         count = len(self) if among is None else len(among)
         limit = min(limit, count)
-        rows = among
-        if count > EXACT_UP_TO:
+        if among is None or count > EXACT_UP_TO:
             parameters = faiss.SearchParametersIVF(  # type: ignore[call-arg]
                 sel=_selector(len(self), among), nprobe=_probed(self.clusters)
             )
             _alone()
-            _, near = self.clusters.search(
+            scores, rows = self.clusters.search(
                 query[np.newaxis].astype(np.float32), limit, params=parameters
             )
-            if near.min() >= 0:  # else the clusters that were searched hold too few that count
-                rows = near[0]
-        rows = np.arange(len(self)) if rows is None else rows
-        scores = self.scores(query, rows)
-        if len(rows) > limit:
-            best = np.argpartition(-scores, limit - 1)[:limit]
-            rows, scores = rows[best], scores[best]
-        order = np.argsort(-scores, kind="stable")
-        return rows[order], scores[order]
+            if rows.min(initial=0) >= 0:
+                return rows[0], scores[0]
+            # The clusters that were searched hold too few that count: then all are looked at.
+        rows = np.arange(len(self)) if among is None else among
+        found = self.scores(query, rows)
+        best = np.argsort(-found, kind="stable")[:limit]
+        return rows[best], found[best]
 
     def scores(self, query: Vectors, rows: Rows) -> Vectors:
         found = np.empty(len(rows), np.float32)
@@ -195,47 +165,39 @@ class LargeIndex:
         return found
 
     def vectors(self, rows: Rows) -> Vectors:
-        found = np.asarray(self._vectors[rows], dtype=np.float32)
-        self._looked_at += len(rows)
-        if self._looked_at > _LET_GO_AFTER and self._mapping and hasattr(mmap, "MADV_DONTNEED"):
-            # What was looked at stays in the system's cache, but no longer counts as ours.
-            self._mapping.madvise(mmap.MADV_DONTNEED)
-            self._looked_at = 0
+        _alone()
+        found: Vectors = self.clusters.reconstruct_batch(rows)
         return found
 
     def save(self, path: Path) -> None:
-        faiss.write_index(self.clusters, str(path))
-        halves = np.lib.format.open_memmap(
-            _beside(path), mode="w+", dtype=np.float16, shape=self._vectors.shape
-        )
-        for begin in range(0, len(self), _AT_ONCE):
-            some = slice(begin, begin + _AT_ONCE)
-            halves[some] = self._vectors[some]
-        halves.flush()
+        try:
+            faiss.write_index(self.clusters, str(path))
+        except RuntimeError as error:  # as FAISS tells that the disk is full
+            raise OSError(str(error)) from error
 
 
 def _clustered(
     vectors: Vectors, old: faiss.IndexIVFScalarQuantizer | None
 ) -> faiss.IndexIVFScalarQuantizer:
     size, dimension = vectors.shape
-    index: Any
-    if old is not None and size / 2 <= old.ntotal <= size * 2:
-        # Finding clusters takes seconds, and one more article changes none.
-        index = faiss.clone_index(old)
-        index.reset()
+    clusters = 4 * math.isqrt(size)
+    if old is not None and not clusters / 2 <= old.nlist <= clusters * 2:
+        old = None
+    index: Any = faiss.IndexIVFScalarQuantizer(
+        faiss.clone_index(old.quantizer) if old else faiss.IndexFlatIP(dimension),
+        dimension,
+        old.nlist if old else clusters,
+        faiss.ScalarQuantizer.QT_8bit,
+        faiss.METRIC_INNER_PRODUCT,
+    )
+    if old:  # finding clusters takes seconds, and one more article changes none
+        index.sq, index.is_trained = old.sq, True
     else:
-        clusters = 4 * math.isqrt(size)
-        quantizer = faiss.IndexFlatIP(dimension)
-        index = faiss.IndexIVFScalarQuantizer(
-            quantizer,
-            dimension,
-            clusters,
-            faiss.ScalarQuantizer.QT_8bit,
-            faiss.METRIC_INNER_PRODUCT,
-        )
         faiss.omp_set_num_threads(os.cpu_count() or 1)
         drawn = np.random.default_rng(0).choice(size, min(size, _TRAINED_ON * clusters), False)
         index.train(np.asarray(vectors[np.sort(drawn)], dtype=np.float32))
+    # So that rows can be looked up.
+    index.set_direct_map_type(faiss.DirectMap.Array)  # type: ignore[attr-defined]
     for begin in range(0, size, _AT_ONCE):
         index.add(np.asarray(vectors[begin : begin + _AT_ONCE], dtype=np.float32))
     assert isinstance(index, faiss.IndexIVFScalarQuantizer)

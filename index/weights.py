@@ -116,10 +116,14 @@ class Weights(Mapping[str, Array]):
             self._mapping.madvise(mmap.MADV_DONTNEED)
 
 
-@cache
 def packaged_weights() -> Weights:
     """The packaged model's weights; mapped once for all who use them."""
-    return Weights.mapped(packaged_model() / "model.safetensors")
+    file = packaged_model() / "model.safetensors"
+    with _checking:
+        return _mapped(file)
+
+
+_mapped = cache(Weights.mapped)
 
 
 def embeddings(weights: Weights) -> dict[str, Array]:

@@ -54,7 +54,8 @@ def _findings(session: Session) -> Iterator[Finding]:
         model = examining.of_model(settings)
     yield model
     with session.screen.working("Checking the library"):
-        library = list(examining.of_library(session.opened))
+        indexed = model.state is State.OK
+        library = list(examining.of_library(session.library, indexed=indexed))
     yield from library
 
 

@@ -42,10 +42,6 @@ class Session:
         with self._open(self.settings) as engine:
             yield engine
 
-    def opened(self) -> Engine:
-        """The stored library, to be closed by whoever asked for it."""
-        return self._open(self.settings)
-
     @contextmanager
     def asked(self, articles: Sequence[str]) -> Iterator[Engine]:
         """An engine that is ready to be asked in the local scope.

@@ -161,7 +161,18 @@ def _packaged(path: Path, threads: int, half: bool | None) -> Model:
             f"the reader cannot be loaded from {path} ({error});"
             " install article-bot again, or set READER to none"
         ) from error
-    return Model(network, packaged_tokenizer(), exact=cache(bert) if half else None)
+    return Model(network, packaged_tokenizer(), exact=_once(bert) if half else None)
+
+
+def _once(make: Callable[[], Network]) -> Callable[[], Network]:
+    """Makes it when it is first asked for, once for all threads."""
+    lock, made = threading.Lock(), cache(make)
+
+    def get() -> Network:
+        with lock:
+            return made()
+
+    return get
 
 
 def _named(name: str, threads: int) -> Model:

@@ -81,11 +81,12 @@ class Process:
             "TOKENIZERS_PARALLELISM": "false",
             "PYTHONWARNINGS": "ignore",
         }
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close
         self._process = subprocess.Popen(
             [str(python), str(HERE / "contestants.py"), name, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._said,
             text=True,
             env={**os.environ, **one_thread, **quiet, "PYTHONPATH": ""},
             cwd=HERE.parents[1] if name in OURS else folder.parent,
@@ -100,11 +101,13 @@ class Process:
             pass
         if line := cast("IO[str]", self._process.stdout).readline():
             return cast("dict[str, Any]", json.loads(line))
-        _, said = self._process.communicate()
-        raise RuntimeError((said.strip().splitlines() or ["it said nothing"])[-1])
+        self._process.communicate()
+        self._said.seek(0)
+        raise RuntimeError((self._said.read().strip().splitlines() or ["it said nothing"])[-1])
 
     def close(self) -> None:
         self._process.communicate()
+        self._said.close()
 
 
 def main() -> None:
@@ -150,6 +153,14 @@ def material(most: int) -> tuple[list[str], list[str], list[tuple[str, list[str]
         ]
     random.Random(3).shuffle(asked)
     return articles, passages, asked[: most + QUESTIONS_UNDER_LOAD * len(ASKERS)]
+
+
+def texts(folder: Path) -> list[str]:
+    """The articles of a folder, whole."""
+    return [
+        "\n\n".join(paragraph["context"] for paragraph in article["paragraphs"])
+        for article in read_written(folder)["data"]
+    ]
 
 
 def environment(folder: Path, row: Row) -> Path:

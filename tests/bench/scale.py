@@ -4,7 +4,7 @@
 
 A passage is a window: a sentence with its neighbours, with the vector, the sentence's
 own vector and the words that the engine scores. Real ones come from the articles in
-``data/written/dev``; synthetic ones are made from them, their vectors turned away by chance
+``data/written``; synthetic ones are made from them, their vectors turned away by chance
 and half of their words drawn anew from a vocabulary of 200,000. Questions are the real
 ones. What is found is held against the same recipe with nothing approximate: recall@10 is
 the share of its best ten sentences.
@@ -21,6 +21,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ from index.generation import (
 from index.lexical import LexicalIndex, tokens
 from index.ranking import fuse
 from index.types import Scope
-from index.vectors import build
-from tests.bench.peers import material
+from index.vectors import VectorIndex, build
+from tests.bench.peers import WRITTEN, material, texts
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 QUESTIONS = 200
@@ -54,6 +55,7 @@ TURNED = 0.6
 VOCABULARY = 200_000
 SENTENCES_A_CHUNK = 6
 LIMIT = 256
+NAMES = ("sentence_vectors", "window_vectors")
 Floats = npt.NDArray[np.float32]
 
 
@@ -103,6 +105,7 @@ class Real:
     def of(cls, folder: Path) -> Real:
         """Embedded once, and kept in ``folder``."""
         articles, _, pairs = material(QUESTIONS)
+        articles += texts(WRITTEN.with_name("train"))
         asked = [question for question, _ in pairs[:QUESTIONS]]
         embedder = PackagedEmbedder()
         sentences, windows = [], []
@@ -147,8 +150,9 @@ def measure(folder: Path, real: Real, size: int) -> dict[str, Any]:
         found.append(find(searched, query, words))
         times.append((time.perf_counter() - begun) * 1000)
     resident = resident_mb()
+    truth = [build(np.load(home / f"{name}.npy", mmap_mode="r"), flat_up_to=size) for name in NAMES]
     held = [
-        len(set(best(one)) & set(best(exact(generation, *question)))) / min(10, size)
+        len(set(best(one)) & set(best(exact(generation, truth, *question)))) / min(10, size)
         for one, question in list(zip(found, asked, strict=True))[:HELD_AGAINST]
     ]
     built = json.loads((home / "built.json").read_text("utf-8"))
@@ -159,7 +163,8 @@ def measure(folder: Path, real: Real, size: int) -> dict[str, Any]:
         "recall_at_10": statistics.mean(held),
         "open_s": opened,
         "rss_mb": resident,
-        "disk_mb": sum(f.stat().st_size for f in home.rglob("*") if f.is_file()) / 1e6,
+        "disk_mb": sum(f.stat().st_size for f in store.folder(scope).rglob("*") if f.is_file())
+        / 1e6,
         **built,
     }
 
@@ -176,8 +181,8 @@ def publish(home: Path, real: Real, size: int) -> None:
     begun = time.perf_counter()
     parts = Parts(
         sentences=records(size),
-        sentence_vectors=build(around(making, real.sentences, origin, chance)),
-        window_vectors=build(around(making, real.windows, origin, chance)),
+        sentence_vectors=build(around(making, NAMES[0], real.sentences, origin, chance)),
+        window_vectors=build(around(making, NAMES[1], real.windows, origin, chance)),
         sentence_words=LexicalIndex.build(worded(real.words["sentences"], origin)),
         window_words=LexicalIndex.build(worded(real.words["windows"], origin)),
         chunk_words=LexicalIndex.build(
@@ -189,8 +194,6 @@ def publish(home: Path, real: Real, size: int) -> None:
     GenerationStore(making).publish(Scope.local(), 1, "bench", [article], parts)
     took = time.perf_counter() - begun
     (making / "built.json").write_text(json.dumps({"build_s": took}), "utf-8")
-    for scratch in making.glob("*.scratch"):
-        scratch.unlink()
     making.rename(home)
 
 
@@ -203,11 +206,12 @@ def records(size: int) -> npt.NDArray[np.void]:
     return rows
 
 
-def around(folder: Path, real: Floats, origin: npt.NDArray[Any], chance: Any) -> Floats:
+def around(folder: Path, name: str, real: Floats, origin: npt.NDArray[Any], chance: Any) -> Floats:
     """The real vectors, and beyond them others near to one each, mapped from a file."""
     size, width = len(origin), real.shape[1]
-    path = folder / f"{len(list(folder.iterdir()))}.scratch"
-    vectors = np.memmap(path, dtype=np.float32, mode="w+", shape=(size, width))
+    vectors: Floats = np.lib.format.open_memmap(
+        folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(size, width)
+    )
     for begin in range(0, size, 16_384):
         some = origin[begin : begin + 16_384]
         block = real[some]
@@ -235,14 +239,13 @@ def batched(texts: Iterator[list[str]], count: int) -> Iterator[list[list[str]]]
         yield run
 
 
-def exact(generation: Generation, query: Floats, words: Sequence[str]) -> Found:
+def exact(
+    generation: Generation, truth: Sequence[VectorIndex], query: Floats, words: Sequence[str]
+) -> Found:
     """The recipe with every sentence's and every window's cosine worked out."""
-    parts, count = generation.parts, len(generation)
-    everything = np.arange(count, dtype=np.int64)
-    near = [
-        everything[np.argsort(-index.scores(query, everything), kind="stable")[:LIMIT]]
-        for index in (parts.sentence_vectors, parts.window_vectors)
-    ]
+    parts = replace(generation.parts, sentence_vectors=truth[0], window_vectors=truth[1])
+    generation = Generation(generation.name, generation.manifest, parts)
+    near = [index.search(query, LIMIT)[0] for index in truth]
     by_words = [index.scores(words) for index in (parts.sentence_words, parts.window_words)]
     near += [np.argsort(-scores, kind="stable")[:LIMIT] for scores in by_words]
     near[2:] = [rows[scores[rows] > 0] for rows, scores in zip(near[2:], by_words, strict=True)]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from index import ModelError
 from index.embedding import PackagedEmbedder, SentenceTransformerEmbedder
-from index.weights import packaged_model, verify_weights
+from index.weights import Weights, packaged_model, verify_weights
 
 
 def test_vectors_are_normalised_and_of_the_stated_shape(
@@ -80,3 +81,20 @@ def test_vectors_are_those_of_sentence_transformers(minilm: PackagedEmbedder) ->
     assert minilm.count_tokens(texts) == reference.count_tokens(texts)
     assert minilm.fingerprint == reference.fingerprint
     assert (minilm.dimension, minilm.max_tokens) == (reference.dimension, reference.max_tokens)
+
+
+def test_weights_are_widened_in_a_file_or_in_memory_and_read_again_when_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = {"head": np.array([[0.5, -2.0]], np.float16), "bias": np.array([3.0], np.float16)}
+    save_file(narrow, tmp_path / "w.safetensors")
+    mapped = Weights.widened(tmp_path / "w.safetensors")
+    with monkeypatch.context() as no_room:
+        no_room.setattr("tempfile.TemporaryFile", lambda: (_ for _ in ()).throw(OSError("full")))
+        in_memory = Weights.widened(tmp_path / "w.safetensors")
+    for weights in (mapped, in_memory):
+        weights.release()
+        assert sorted(weights) == ["bias", "head"]
+        assert weights["head"].dtype == np.float32
+        assert weights["head"].tolist() == [[0.5, -2.0]]
+        assert weights["bias"].tolist() == [3.0]

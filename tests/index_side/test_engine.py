@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +28,7 @@ from index import (
 )
 from index.embedding import PackagedEmbedder
 from index.reader.spans import SpanReader
+from index.vectors import LargeIndex, VectorIndex, build
 from tests.conftest import AXES, WordEmbedder
 
 LOCAL, ONE, TWO = Scope.local(), Scope.guild(1), Scope.guild(2)
@@ -502,3 +505,41 @@ def test_a_repeated_question_is_not_read_again_until_something_changes(
     engine.remove(LOCAL, tale.id)
     with pytest.raises(ArticleNotFound):
         engine.ask(LOCAL, question, **asked)
+
+
+def test_a_library_of_many_slabs_and_clusters_answers_as_a_small_one(
+    tmp_path: Path, minilm: PackagedEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    trades = ("baker", "miller", "tailor", "fisher")
+    for n, (trade, town) in enumerate(
+        itertools.product(trades, ["Aldra", "Bergen", "Cork", "Delft"])
+    ):
+        text = f"The {trade} of {town} was born in {1900 + n}. He owned {n + 2} boats. It rained."
+        (sources / f"{n:02}.txt").write_text(text)
+    asked = [f"When was the {trade} of Cork born?" for trade in trades]
+
+    def told(name: str) -> tuple[list[str | None], list[tuple[int, int]]]:
+        settings = IndexSettings(data_dir=tmp_path / name)
+        with Engine.open(settings, embedder=minilm) as engine:
+            engine.add_all(LOCAL, sources)
+            engine.add(LOCAL, b"The weaver of Cork was born in 1999.", media_type="text/plain")
+            again = engine.reindex(LOCAL)
+            answers = [engine.ask(LOCAL, question, threshold=0) for question in asked]
+        assert again.embedded == 0
+        return [answer.text for answer in answers], [(again.passages, again.articles)]
+
+    expected = told("small")
+    monkeypatch.setattr("index.building._SLAB", 20)
+    monkeypatch.setattr("index.building.FLAT_UP_TO", 30)
+    built: list[type] = []
+
+    def building(vectors: np.ndarray, like: VectorIndex | None = None) -> VectorIndex:
+        index = build(vectors, flat_up_to=30, like=like)
+        built.append(type(index))
+        return index
+
+    monkeypatch.setattr("index.building.build", building)
+    assert told("large") == expected
+    assert set(built) == {LargeIndex}

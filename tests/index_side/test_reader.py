@@ -108,6 +108,26 @@ def test_retrieval_counts_where_the_words_say_alike(reader: SpanReader) -> None:
     assert reader.read("Who built the tower?", twins).passage == 1
 
 
+def test_what_could_not_be_better_is_not_read(reader: SpanReader) -> None:
+    model, _ = reader._model()
+    read: list[int] = []
+
+    def counting(rows: Rows) -> np.ndarray:
+        read.append(len(rows.ids))
+        return model.network(rows)
+
+    counted = SpanReader(lambda: model._replace(network=counting, exact=None))
+    sure = passage("The tower was built by Ada Thorne in 1881.", score=1.0)
+    doubtful = [passage(f"A gull number {n} sat there.", score=0.05) for n in range(5)]
+    span = counted.read("Who built the tower?", [*doubtful, sure])
+    assert (span.passage, sum(read)) == (5, 1)
+
+    read.clear()
+    close = [passage(f"A gull number {n} sat there.", score=0.95) for n in range(5)]
+    assert counted.read("What sat there?", [*close, sure]).passage < 5
+    assert sum(read) > 1
+
+
 def test_a_passage_longer_than_the_network_reads_still_gets_an_answer(reader: SpanReader) -> None:
     text = "word " * 600 + "end."
     passages = [ReadingPassage(text, (Candidate(2900, len(text), 0.4),))]

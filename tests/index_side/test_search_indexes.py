@@ -102,7 +102,7 @@ def recall(index: VectorIndex, vectors: np.ndarray, among: np.ndarray | None = N
     for query in queries:
         rows, scores = index.search(query, 10, among)
         products = vectors @ query
-        assert np.allclose(scores, products[rows], atol=1e-3)
+        assert np.allclose(scores, products[rows], atol=0.01)
         assert (np.diff(scores) <= 0).all()
         counted = np.arange(len(vectors)) if among is None else among
         best = counted[np.argsort(-products[counted])[:10]]
@@ -135,14 +135,11 @@ def test_where_the_clusters_searched_hold_too_few_that_count_all_are_looked_at(
     assert set(rows.tolist()) <= set(far.tolist())
 
 
-def test_what_is_mapped_is_let_go_and_looked_up_again(
-    large: VectorIndex, many: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("index.vectors._LET_GO_AFTER", 5)
+def test_rows_of_a_large_index_are_looked_up(large: VectorIndex, many: np.ndarray) -> None:
     rows = np.array([7, 29_999, 3])
-    for _ in range(4):
-        assert np.allclose(large.vectors(rows), many[rows], atol=1e-3)
-        assert np.allclose(large.scores(many[7], rows), many[rows] @ many[7], atol=1e-3)
+    assert np.allclose(large.vectors(rows), many[rows], atol=0.02)
+    assert np.allclose(large.scores(many[7], rows), many[rows] @ many[7], atol=0.01)
+    assert large.scores(many[7], rows[:0]).tolist() == []
 
 
 def test_a_few_more_vectors_are_put_into_the_clusters_that_are_there(
@@ -162,9 +159,6 @@ def test_the_large_files_of_another_kind_are_refused(many: np.ndarray, tmp_path:
     build(many, flat_up_to=1_000).save(tmp_path / "v.faiss")
     faiss.write_index(faiss.IndexFlatL2(3), str(tmp_path / "v.faiss"))
     with pytest.raises(GenerationError, match="IndexFlatL2"):
-        load(tmp_path / "v.faiss")
-    (tmp_path / "v.f16.npy").write_bytes(b"rubbish")
-    with pytest.raises(GenerationError, match="cannot be read"):
         load(tmp_path / "v.faiss")
 
 
@@ -244,3 +238,22 @@ def test_bm25_is_that_of_bm25s(texts: list[list[str]]) -> None:
     ours = LexicalIndex.build(texts)
     for word in {word for text in texts for word in text}:
         assert np.allclose(ours.scores([word]), reference.get_scores([word]), atol=1e-6)
+
+
+def test_an_index_that_bm25s_wrote_is_read(tmp_path: Path) -> None:
+    """As the version before did."""
+    texts = [["gold", "ship"], ["king", "gold", "gold"], [], ["sea"]]
+    written = bm25s.BM25(k1=0.9, b=0.4, method="lucene")
+    written.index(texts, show_progress=False)
+    written.save(tmp_path / "words", show_progress=False)
+    loaded, built = LexicalIndex.load(tmp_path / "words", len(texts)), LexicalIndex.build(texts)
+    for word in ("gold", "ship", "king", "sea", "nothing"):
+        assert np.allclose(loaded.scores([word]), built.scores([word]), atol=1e-6)
+    assert np.allclose(loaded.idf(["gold", "zz"]), built.idf(["gold", "zz"]))
+
+
+def test_an_index_of_texts_without_words_that_the_version_before_wrote_is_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "words").mkdir()
+    assert LexicalIndex.load(tmp_path / "words", 3).scores(["gold"]).tolist() == [0, 0, 0]

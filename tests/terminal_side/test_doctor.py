@@ -67,8 +67,10 @@ class Portal:
         found = {"id": "1100000000000000000", "name": "article-bot", "flags": self.flags}
         return web.json_response(found, headers=headers)
 
-    async def _guilds(self, _: web.Request) -> web.Response:
-        return web.json_response(self.guilds)
+    async def _guilds(self, request: web.Request) -> web.Response:
+        after = int(request.query.get("after", "0"))
+        numbered = [{"id": str(1 + number), **guild} for number, guild in enumerate(self.guilds)]
+        return web.json_response(numbered[after : after + 200])
 
 
 @pytest.fixture
@@ -183,6 +185,12 @@ def test_permissions_that_are_missing_are_named_with_their_server(
     assert "Harbour (Create Public Threads)" in said
     assert "Everything" not in said
     assert "client_id=1100000000000000000" in said
+
+
+@pytest.mark.usefixtures("environment")
+def test_every_server_is_looked_at(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None:
+    portal.guilds = [*portal.guilds * 450, {"name": "The last", "permissions": "0"}]
+    assert "The last (" in broken(capsys, "permissions", state="warning")
 
 
 @pytest.mark.usefixtures("environment")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
+
+from bot.doctor import _address
 
 from .loopback import HARBOUR, Discord, until
 from .payloads import text
@@ -74,6 +77,8 @@ async def test_health_and_metrics_tell_what_is_so_and_the_log_never_what_was_ask
         (first, second) = (line for line in lines if line["message"] == "a question was answered")
         assert (first["guild"], first["shard"], first["kind"]) == (HARBOUR, 0, "span")
         assert first["request"] != second["request"]
+        told = await asyncio.to_thread(_address, "127.0.0.1", port)
+        assert (told.state, "already" in told.told) == ("ok", True)
         assert MAYOR not in process.log
         assert "Norway" not in process.log
 
