@@ -6,11 +6,14 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from filelock import FileLock, Timeout
 
 from bot import logs
 from bot.commands import cli
@@ -19,7 +22,7 @@ from bot.errors import BotError
 from bot.exits import Exit, exit_of
 from bot.settings import Settings, read_settings
 from bot.terminal import Screen
-from index import EngineError
+from index import EngineError, LibraryBusy
 
 if TYPE_CHECKING:
     from index import Engine
@@ -65,12 +68,19 @@ def main(
         _explain_usage(screen, error)
         return exit_of(error)
     except (EngineError, BotError) as error:
-        screen.error(str(error))
-        return exit_of(error)
+        return _ended(screen, str(error), error)
     except Exception as error:
         log.exception("unexpected")
-        screen.error(f"{type(error).__name__}: {error}")
-        return exit_of(error)
+        return _ended(screen, f"{type(error).__name__}: {error}", error)
+
+
+def _ended(screen: Screen, told: str, error: BaseException) -> int:
+    code = exit_of(error)
+    if logs.speaks_json():
+        log.critical(told, extra={"fields": {"exit_code": int(code)}})
+    else:
+        screen.error(told)
+    return code
 
 
 def _run(arguments: list[str], session: Session) -> int:
@@ -125,7 +135,26 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
         async with served(settings.http, lambda: present[0] if present else None):
             await run(make_bot, token)
 
-    asyncio.run(serve())
+    # Two would answer every question twice.
+    with _alone(settings.data_dir):
+        log.info("article-bot %s answers from %s", version("article-bot"), settings.data_dir)
+        asyncio.run(serve())
+        log.info("article-bot has stopped")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / "bot.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise LibraryBusy(
+            f"another article-bot answers on Discord from {folder}; stop that one first"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _explain_usage(screen: Screen, error: click.ClickException) -> None:

@@ -240,6 +240,9 @@ class ArticleBot(commands.AutoShardedBot):
         await super().close()
 
 
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # no voice is used
+
+
 def reach(*, api_url: str | None, gateway_url: str | None) -> None:
     """Talk to Discord at other addresses than its own; discord.py keeps them in its classes."""
     if api_url is not None:
@@ -277,6 +280,7 @@ async def _session(bot: ArticleBot, token: str, stop: asyncio.Event) -> bool:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not serving.done():
+            log.info("told to stop: finishing what was asked")
             await bot.drain()
             serving.cancel()
         stopping.cancel()

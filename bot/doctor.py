@@ -75,6 +75,21 @@ def problem(name: str, told: str, cure: str) -> Finding:
     return Finding(name, State.PROBLEM, told, cure)
 
 
+def of_article(settings: Settings) -> Iterator[Finding]:
+    """Whether the shared article is a file that can be read; an address is not fetched."""
+    if settings.article is None or "://" in settings.article:
+        return
+    path = Path(settings.article).expanduser()
+    if path.is_file() and os.access(path, os.R_OK):
+        yield ok("article", f"{path} can be read")
+    else:
+        yield problem(
+            "article",
+            f"ARTICLE {path} is no file that this user can read.",
+            "Give the path of a file, and this user the right to read it, or unset ARTICLE.",
+        )
+
+
 def of_machine(settings: Settings) -> Iterator[Finding]:
     """Disk, memory, cores, and the address for HTTP."""
     folder = settings.data_dir
@@ -175,7 +190,7 @@ def of_library(
             articles = sum(len(engine.articles(scope)) for scope in scopes)
             yield ok("database", f"articles: {articles:,}; servers and others: {len(scopes):,}")
             broken = [
-                said
+                (scope.key, said)
                 for number, scope in enumerate(scopes if indexed else ())
                 for said in engine.verify(scope, catalogue=not number).problems
             ]
@@ -185,9 +200,9 @@ def of_library(
                 more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
                 yield problem(
                     "index",
-                    f"{broken[0]}{more}.",
-                    "`article-bot rebuild` builds the index anew from the stored articles;"
-                    " a damaged catalogue is put back by `article-bot restore`.",
+                    f"{broken[0][1]}{more}.",
+                    f"`article-bot rebuild --scope {broken[0][0]}` builds the index anew from the"
+                    " stored articles; a damaged catalogue is put back by `article-bot restore`.",
                 )
             else:
                 yield ok("index", "every file is as it was written, and up to date")

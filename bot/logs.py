@@ -60,12 +60,18 @@ class _TextFormatter(logging.Formatter):
         return f"{super().format(record)} [{told}]" if told else super().format(record)
 
 
+def speaks_json() -> bool:
+    """Whether machines read standard error, so that nothing else may be written there."""
+    return any(isinstance(one.formatter, JsonFormatter) for one in logging.getLogger().handlers)
+
+
 def configure(level: str, *, as_json: bool) -> None:
     """Log to standard error, at ``level`` and above."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(level)  # some libraries set a level of their own, past the root's
     handler.setFormatter(JsonFormatter() if as_json else _TextFormatter(_TEXT))
     logging.basicConfig(level=level, handlers=[handler])
-    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells of every try
+    for name in ("faiss.loader", "alembic"):  # they tell of every try, and of every step
+        logging.getLogger(name).setLevel(logging.WARNING)
     # Below that, discord.py writes out messages and tokens.
     logging.getLogger("discord").setLevel(logging.INFO)

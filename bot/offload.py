@@ -46,8 +46,8 @@ class Offload:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more piece of work would be taken."""
-        return not self._closed and self.backlog < self._capacity
+        """Whether one more piece of work may wait."""
+        return self.backlog < self._capacity
 
     async def run(self, work: Callable[[float | None], T], *, turn: Hashable = None) -> T:
         """Run ``work(seconds_left)`` on a worker thread and return what it returns.
@@ -62,7 +62,7 @@ class Offload:
         """
         if self._closed:
             raise ShuttingDown
-        if self.backlog >= self._capacity:
+        if not self.has_room:
             raise Overloaded
         job = self._submit(work, turn)
         try:

@@ -86,7 +86,7 @@ def _discord(bot: ArticleBot | None) -> str:
 
 
 def _queue(bot: ArticleBot | None) -> str:
-    return "ok" if bot is None or bot.questions.has_room else "full"
+    return "ok" if bot is None or bot.closing or bot.questions.has_room else "full"
 
 
 async def _library(bot: ArticleBot | None) -> str:

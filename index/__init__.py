@@ -7,7 +7,9 @@ The whole public surface is here; heavy modules load when they are first used, s
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 from index.errors import (
     ArticleNotFound,
@@ -54,6 +56,10 @@ from index.types import (
     VerifyReport,
     Version,
 )
+
+# At its import OpenVINO would tell Google Analytics that it was imported, and keep a number
+# for this machine in the home folder. Without this package it has a stub that tells nothing.
+sys.modules.setdefault("openvino_telemetry", cast("ModuleType", None))
 
 if TYPE_CHECKING:
     from index.engine import Engine

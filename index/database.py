@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,12 +21,23 @@ def open_database(path: Path) -> sa.Engine:
     """Connect to the SQLite file at ``path``, creating and upgrading it as needed."""
     with mapped(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_to_own(path.parent)
         engine = _connect(path)
         with engine.connect() as connection:
             found = _schema(connection)
         if found != SCHEMA:
             _upgrade(engine, path)
     return engine
+
+
+def _refuse_to_own(folder: Path) -> None:
+    """StorageError for root in the folder of another, who could not read what root writes."""
+    if os.name == "nt" or os.geteuid() != 0 or folder.stat().st_uid == 0:
+        return
+    raise StorageError(
+        f"{folder} belongs to {folder.owner()}, who could not read what root would write there;"
+        f" run this as that user (sudo -u {folder.owner()} ...)"
+    )
 
 
 def back_up(engine: sa.Engine, file: Path) -> None:

@@ -45,10 +45,12 @@ def _findings(session: Session) -> Iterator[Finding]:
         settings = session.settings
     except SettingsError as error:
         for line in str(error).splitlines():
-            yield examining.problem("settings", line, "Mend it in the environment or in .env.")
+            cure = "Mend it in the environment or in .env; a file must be this user's to read."
+            yield examining.problem("settings", line, cure)
         return
     yield examining.ok("settings", "all fit")
     yield from _of_discord(settings)
+    yield from examining.of_article(settings)
     yield from examining.of_machine(settings)
     with session.screen.working("Checking the model"):
         model = examining.of_model(settings)

@@ -776,3 +776,28 @@ class TestTheProgram:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert done.stderr == "set()\n"
+
+
+def test_nothing_is_told_to_whom_openvino_tells_of_its_imports(tmp_path):
+    code = "import index.bert, sys; sys.exit(str(sys.modules['openvino_telemetry']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+    )
+    assert done.stderr == "None\n"
+    assert not (tmp_path / "intel").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may chown")
+def test_root_is_kept_from_writing_into_the_folder_of_another_user(tmp_path, capsys):
+    data = tmp_path / "data"
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("DATA_DIR", str(data))
+        assert main(["list"], env_file=None) == Exit.OPERATOR
+    assert "belongs to" in capsys.readouterr().err
+    assert list(data.iterdir()) == []

@@ -152,6 +152,13 @@ def test_a_token_in_a_file_that_is_not_there(
     assert "DISCORD_TOKEN_FILE cannot be read" in broken(capsys, "settings")
 
 
+def test_an_article_that_is_not_there(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("ARTICLE", "/no/such/article.md")
+    assert "ARTICLE /no/such/article.md" in broken(capsys, "article")
+
+
 def test_discord_out_of_reach(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,7 +255,7 @@ def test_a_damaged_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     vectors.write_bytes(b"rubbish")
     said = broken(capsys, "index")
     assert "altered" in said or "cannot" in said
-    assert "article-bot rebuild" in said
+    assert "article-bot rebuild --scope local" in said
 
 
 def test_a_model_that_is_damaged(

@@ -105,6 +105,22 @@ async def test_until_there_is_a_session_it_lives_and_is_not_ready(
             discord.gateway.url = gone
 
 
+async def test_a_second_bot_on_the_same_folder_is_refused(
+    data_folder: Callable[[], Path],
+) -> None:
+    data = data_folder()
+    async with Discord() as discord, BotProcess(discord, data) as first:
+        await first.start()
+        second = BotProcess(discord, data, log_format="json")
+        second.output = data.with_suffix(".second.log")
+        await second.launch()
+        assert await second.ended() == 4
+        assert first.is_running
+    last = json.loads(second.log.splitlines()[-1])
+    assert (last["level"], last["exit_code"]) == ("CRITICAL", 4)
+    assert "another article-bot answers" in last["message"]
+
+
 async def test_an_address_that_is_taken_ends_the_bot_with_its_reason(
     data_folder: Callable[[], Path],
 ) -> None:
