@@ -18,6 +18,7 @@ import os
 import random
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -65,24 +66,23 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--measure", type=int, help="one size, already made, in this process")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    if options.measure:
+        print(json.dumps(measure(options.folder, Real.kept(options.folder), options.measure)))
+        return
     real = Real.of(options.folder)
     rows = []
     for size in options.sizes:
+        if not (options.folder / str(size)).exists():
+            publish(options.folder / str(size), real, size)
         # In a process of its own, so that its memory is its own.
-        read_end, write_end = os.pipe()
-        if not (child := os.fork()):
-            result = measure(options.folder, real, size)
-            os.write(write_end, json.dumps(result).encode())
-            os._exit(0)
-        os.close(write_end)
-        with os.fdopen(read_end) as results:
-            said = results.read()
-        os.waitpid(child, 0)
-        if not said:
-            sys.exit(f"measuring {size} passages failed")
-        rows.append(json.loads(said))
+        command = [sys.executable, "-m", "tests.bench.scale", options.folder]
+        done = subprocess.run(
+            [*command, "--measure", str(size)], check=True, stdout=subprocess.PIPE
+        )
+        rows.append(json.loads(done.stdout))
         print(json.dumps(rows[-1]), flush=True)
     print(table(rows))
     if options.json:
@@ -94,12 +94,19 @@ def main() -> None:
 class Real:
     """Sentences of real articles, and questions on them."""
 
-    def __init__(self, arrays: Any, words: dict[str, list[list[str]]], asked: list[str]) -> None:
+    def __init__(self, arrays: Any, asked: list[str], words: dict[str, list[list[str]]]) -> None:
         self.sentences: Floats = arrays["sentences"]
         self.windows: Floats = arrays["windows"]
         self.queries: Floats = arrays["queries"]
-        self.words = words
         self.asked = asked
+        self.words = words
+
+    @classmethod
+    def kept(cls, folder: Path) -> Real:
+        """The questions alone, as ``of`` left them in ``folder``."""
+        return cls(
+            np.load(folder / "real.npz"), json.loads((folder / "asked.json").read_bytes()), {}
+        )
 
     @classmethod
     def of(cls, folder: Path) -> Real:
@@ -122,17 +129,16 @@ class Real:
                 windows=embedder.encode(windows),
                 queries=embedder.encode(asked),
             )
+            (folder / "asked.json").write_text(json.dumps(asked), "utf-8")
         words = {
             "sentences": [tokens(text) for text in sentences],
             "windows": [tokens(text) for text in windows],
         }
-        return cls(np.load(file), words, asked)
+        return cls(np.load(file), asked, words)
 
 
 def measure(folder: Path, real: Real, size: int) -> dict[str, Any]:
     home = folder / str(size)
-    if not home.exists():
-        publish(home, real, size)
     store = GenerationStore(home)
     scope = Scope.local()
     name = store.current(scope)
