@@ -75,7 +75,7 @@ def load(path: Path) -> VectorIndex:
     """Read what ``save`` wrote; GenerationError when it is something else."""
     try:
         index = faiss.deserialize_index(np.memmap(path, dtype=np.uint8, mode="r"))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise GenerationError(f"the vectors in {path} cannot be read: {error}") from error
     if isinstance(index, faiss.IndexFlatIP):
         return FlatIndex(index)

@@ -1,4 +1,4 @@
-"""The bot under questions, re-indexes and faults for a while: half a minute, or ``SOAK_S`` seconds.
+"""The bot under questions, re-indexes and faults for a while: twenty seconds, or ``SOAK_S`` seconds.
 
 Each question is answered once, or it is said why not; every quote stands in the article;
 memory and open files stay what they were; nothing is logged that nobody foresaw.
@@ -26,11 +26,11 @@ from .process import BotProcess
 from .test_asking import MENTION
 from .test_operations import a_free_port, counted, fetched
 
-SOAK_S = float(os.environ.get("SOAK_S", "30"))
+SOAK_S = float(os.environ.get("SOAK_S", "20"))
 ASKERS = 4
-REINDEX_EVERY_S = 15.0
+REINDEX_EVERY_S = 8.0
 FAULT_EVERY_S = 3.0
-WARM_S = 10.0
+WARM_S = 5.0
 WITHIN_S = 60.0
 REFUSED_AT_MOST = 0.01
 GROWS_AT_MOST_MB = 40.0
