@@ -9,10 +9,7 @@ RUN /venv/bin/pip install --no-cache-dir --index-url "$TORCH_INDEX" torch==2.13.
 COPY pyproject.toml README.md LICENSE THIRD-PARTY.md ./
 COPY bot bot
 COPY index index
-RUN /venv/bin/pip install --no-cache-dir . \
-    && find /venv -name tests -type d -prune -exec rm -r {} + \
-    && find /venv -name '__pycache__' -type d -prune -exec rm -r {} + \
-    && /venv/bin/python -m compileall -q /venv/lib
+RUN /venv/bin/pip install --no-cache-dir .
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin bot \

@@ -110,7 +110,7 @@ def of_machine(settings: Settings) -> Iterator[Finding]:
         if memory < MEMORY_MB:
             yield warning(
                 "memory",
-                f"{memory:,} MB are free; the bot takes about 450.",
+                f"{memory:,} MB are free; the bot takes about 500.",
                 "End other programs, or take a machine with 1 GB.",
             )
         else:

@@ -90,11 +90,13 @@ class Builder:
         with mapped(self._store.folder(scope)):
             gathered = self._gathered(scope, stored, pieces, before, progress)
             progress("publishing", 0, 1)
-            like = (before.parts.sentence_vectors, before.parts.window_vectors) if before else ()
+            kept = before.parts if before else None
             parts = Parts(
                 sentences=_rows(cut),
-                sentence_vectors=build(gathered.sentences, like=like[0] if like else None),
-                window_vectors=build(gathered.windows, like=like[1] if like else None),
+                sentence_vectors=build(
+                    gathered.sentences, like=kept.sentence_vectors if kept else None
+                ),
+                window_vectors=build(gathered.windows, like=kept.window_vectors if kept else None),
                 sentence_words=LexicalIndex.build(w for piece in pieces for w in piece.words),
                 window_words=LexicalIndex.build(
                     w for p in pieces for w in p.of(p.chunking.windows)

@@ -158,11 +158,7 @@ class Generation:
         self._headings = np.flatnonzero(self._is_heading).astype(np.int64)
         self._headings = self._headings[parts.sentences["number"][self._headings] > 0]
         self._lock = threading.Lock()
-        self._quoted: tuple[tuple[Collection[int] | None] | None, Flags, Rows] = (
-            None,
-            self._is_heading,
-            self._headings,
-        )
+        self._quoted = self._worked_out(None)
 
     def __len__(self) -> int:
         return self.manifest.sentences
@@ -207,15 +203,19 @@ class Generation:
     def _quotable(self, live: Collection[int] | None) -> tuple[Flags, Rows]:
         """What may be quoted: whether each row, and which rows."""
         with self._lock:  # all that is asked of a large index at once needs it but once
-            of, mask, rows = self._quoted
-            if of is None or of[0] != live:
-                mask = ~self._is_heading
-                if live is not None:
-                    alive = np.array([a.id in live for a in self.manifest.articles], bool)
-                    mask &= alive[self.parts.sentences["article"]]
-                rows = np.flatnonzero(mask).astype(np.int64)
-                self._quoted = (live,), mask, rows
-            return mask, rows
+            if self._quoted[0] != live:
+                self._quoted = self._worked_out(live)
+            _, flags, rows = self._quoted
+            return flags, rows
+
+    def _worked_out(
+        self, live: Collection[int] | None
+    ) -> tuple[Collection[int] | None, Flags, Rows]:
+        flags = ~self._is_heading
+        if live is not None:
+            alive = np.array([a.id in live for a in self.manifest.articles], bool)
+            flags &= alive[self.parts.sentences["article"]]
+        return live, flags, np.flatnonzero(flags).astype(np.int64)
 
     def _best_window(self, query: Scores, rows: Rows) -> Scores:
         """The cosine of the best window that holds the sentence: its own or a neighbour's."""

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 THRESHOLD = 0.08
-"""Answers 99.4 % of the answerable development questions, and 1.7 % of the off-topic ones."""
+"""Answers 99.8 % of SQuAD's answerable development questions and 0.8 % of the off-topic ones;
+of the written articles' 90 and 2 %."""
 
 
 class IndexSettings(BaseModel):

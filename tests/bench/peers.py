@@ -22,8 +22,9 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -111,6 +112,11 @@ class Process:
         self._said.close()
 
 
+Starts = Mapping[str, Callable[[], Process]]
+Asked = Sequence[tuple[str, list[str]]]
+"""Questions, each with the words that answer it."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environments", type=Path)
@@ -126,12 +132,17 @@ def main() -> None:
     rows = [Row(name) for name in options.only]
     with tempfile.TemporaryDirectory() as folder:
         homes = {row.name: Path(folder) / str(number) / "own" for number, row in enumerate(rows)}
-        pythons = {row.name: environment(options.environments, row) for row in rows}
+        starts: Starts = {
+            row.name: partial(
+                Process, environment(options.environments, row), row.name, homes[row.name]
+            )
+            for row in rows
+        }
         for row in rows:
-            prepare(row, pythons[row.name], homes[row.name], passages, articles)
+            prepare(row, starts[row.name], homes[row.name], passages, articles)
         running = [row for row in rows if not row.missing]
-        cold(running, pythons, homes, asked)
-        warm(running, pythons, homes, asked)
+        cold(running, starts, asked)
+        warm(running, starts, asked)
     print(table(rows))
     if options.json:
         options.json.write_text(json.dumps([vars(row) for row in rows], indent=1), "utf-8")
@@ -181,12 +192,16 @@ def environment(folder: Path, row: Row) -> Path:
 
 
 def prepare(
-    row: Row, python: Path, home: Path, passages: Sequence[str], articles: Sequence[str]
+    row: Row,
+    start: Callable[[], Process],
+    home: Path,
+    passages: Sequence[str],
+    articles: Sequence[str],
 ) -> None:
     if row.missing:
         return
     home.mkdir(parents=True)
-    process = Process(python, row.name, home)
+    process = start()
     try:
         built = process.do("build", passages=passages, articles=articles)
     except RuntimeError as error:
@@ -199,33 +214,23 @@ def prepare(
         process.close()
 
 
-def cold(
-    rows: Sequence[Row],
-    pythons: Mapping[str, Path],
-    homes: Mapping[str, Path],
-    asked: Sequence[tuple[str, list[str]]],
-) -> None:
+def cold(rows: Sequence[Row], starts: Starts, asked: Asked) -> None:
     """From no process to the first answer, the index prepared."""
     for question, _ in asked[:COLD_STARTS]:
         for row in shuffled(rows):
             begun = time.perf_counter()
-            process = Process(pythons[row.name], row.name, homes[row.name])
+            process = starts[row.name]()
             process.do("open")
             process.do("ask", question=question)
             row.cold_ms.append((time.perf_counter() - begun) * 1000)
             process.close()
 
 
-def warm(
-    rows: Sequence[Row],
-    pythons: Mapping[str, Path],
-    homes: Mapping[str, Path],
-    asked: Sequence[tuple[str, list[str]]],
-) -> None:
+def warm(rows: Sequence[Row], starts: Starts, asked: Asked) -> None:
     """One asker, each question by all in turn; then many askers at once."""
     loads = len(ASKERS) * QUESTIONS_UNDER_LOAD
     alone, together = asked[: len(asked) - loads], asked[len(asked) - loads :]
-    processes = {row.name: Process(pythons[row.name], row.name, homes[row.name]) for row in rows}
+    processes = {row.name: starts[row.name]() for row in rows}
     for row in rows:
         processes[row.name].do("open")
         for question, _ in together[:WARM_UP]:
