@@ -203,6 +203,6 @@ def _line(problem: ErrorDetails) -> str:
     if not problem["loc"]:  # several settings together
         return f"{problem['msg']}."
     name = str(problem["loc"][0])
-    shown = "what it holds" if name == "discord_token" else repr(problem["input"])
+    shown = "what it holds" if name in {"discord_token", "database_url"} else repr(problem["input"])
     wish = problem["msg"].replace("Input should be", "must be").rstrip(".")
     return f"{name.upper()}: {shown} does not fit: {wish}."

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from index.database import back_up, mapped, open_database
+from index.database import Database, insert_missing
 from index.errors import ArticleNotFound
 from index.schema import articles, checks, counters, metadata, scopes, vectors, versions
+from index.sqlite import SqliteDatabase
 from index.types import Article, Document, Scope, Version
 
 _LOOKUP = 500  # keys in one SELECT, well under SQLite's limit on parameters
@@ -49,21 +49,28 @@ class StoredVersion(NamedTuple):
 class Catalogue:
     """One database. Safe to use from several threads and processes."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self.reading = database.reading
+        self.writing = database.writing
+        self.back_up = database.back_up
+        self.check = database.check
+        self.close = database.close
 
     @classmethod
-    def open(cls, data_dir: Path) -> Self:
-        """Open ``data_dir/catalogue.sqlite``, creating and upgrading it as needed.
+    def open(cls, data_dir: Path, url: str | None = None) -> Self:
+        """Open the database at ``url``, else ``data_dir/catalogue.sqlite``, upgrading it as needed.
 
         Raises:
             StorageError: the folder cannot be used.
             CatalogueError: the file is no catalogue, or one of a newer program.
+            DatabaseAway: nobody answers at ``url``.
         """
-        return cls(open_database(data_dir / "catalogue.sqlite"))
+        if url is None:
+            return cls(SqliteDatabase.open(data_dir / "catalogue.sqlite"))
+        # Its driver is installed only where it is used.
+        from index.postgres.database import PostgresDatabase  # noqa: PLC0415
 
-    def close(self) -> None:
-        self._engine.dispose()
+        return cls(PostgresDatabase.open(url))
 
     def put(self, scope: Scope, document: Document, *, revive: bool = True) -> Article:
         """Store a document as the article of its source: new, changed, or as it was.
@@ -73,7 +80,7 @@ class Catalogue:
         """
         now = datetime.now(UTC)
         digest = content_hash(document)
-        with self.writing() as connection:
+        with self.writing(scope) as connection:
             known = connection.execute(
                 sa.select(articles.c.id, articles.c.version, articles.c.removed_at).where(
                     articles.c.scope == scope.key, articles.c.source == document.source
@@ -125,7 +132,7 @@ class Catalogue:
         Raises:
             ArticleNotFound: the scope holds no such article.
         """
-        with self.writing() as connection:
+        with self.writing(scope) as connection:
             article = self._get(connection, scope, article_id)
             connection.execute(
                 sa.update(articles)
@@ -142,7 +149,7 @@ class Catalogue:
             ArticleNotFound: one of these versions is no longer stored; nothing was changed.
         """
         now = datetime.now(UTC)
-        with self.writing() as connection:
+        with self.writing(scope) as connection:
             for article_id, version in to.items():
                 if not self._hash(connection, scope, article_id, version):
                     raise ArticleNotFound(
@@ -172,7 +179,7 @@ class Catalogue:
 
     def undelete(self, scope: Scope, article_id: int) -> Article:
         """Take a removal back; ArticleNotFound when there is nothing to take back."""
-        with self.writing() as connection:
+        with self.writing(scope) as connection:
             row = None
             if 0 < article_id < 2**63:  # what an integer of SQLite's can hold
                 row = connection.execute(
@@ -335,11 +342,11 @@ class Catalogue:
         ]
         if rows:
             with self.writing() as connection:
-                connection.execute(sa.insert(vectors).prefix_with("OR IGNORE"), rows)
+                connection.execute(insert_missing(connection, vectors), rows)
 
     def forget(self, scope: Scope) -> None:
         """Delete all that is stored of a scope, for good."""
-        with self.writing() as connection:
+        with self.writing(scope) as connection:
             # The revision stays and rises, so that no number or index of before fits again.
             self._touch(connection, scope)
             connection.execute(
@@ -348,16 +355,6 @@ class Catalogue:
             for table in reversed(metadata.sorted_tables):
                 if table is not scopes:
                     connection.execute(sa.delete(table).where(table.c.scope == scope.key))
-
-    def back_up(self, file: Path) -> None:
-        """Copy everything to ``file`` while it is in use, and check the copy."""
-        back_up(self._engine, file)
-
-    def check(self) -> list[str]:
-        """What the database's own integrity check complains of; empty when all is well."""
-        with self.reading() as connection:
-            rows = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-        return [str(row) for row in rows if row != "ok"]
 
     @staticmethod
     def _insert(connection: sa.Connection, scope: Scope, source: str, now: datetime) -> int:
@@ -420,18 +417,6 @@ class Catalogue:
         )
         if not updated.rowcount:
             connection.execute(sa.insert(scopes).values(scope=scope.key, revision=1))
-
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        with mapped(self._engine.url.database), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """One transaction that holds the write lock from its first statement."""
-        engine = self._engine.execution_options(begin="IMMEDIATE")
-        with mapped(self._engine.url.database), engine.begin() as connection:
-            yield connection
 
 
 def next_number(connection: sa.Connection, scope: Scope, name: str) -> int:

@@ -110,7 +110,8 @@ class Engine(Rehearsals):
             StorageError: the folder cannot be used.
             CatalogueError: the catalogue is damaged, or of a newer program.
         """
-        catalogue = Catalogue.open(settings.data_dir)
+        url = settings.database_url
+        catalogue = Catalogue.open(settings.data_dir, url and url.get_secret_value())
         if embedder is not None:
             return cls(
                 settings,

@@ -10,6 +10,7 @@ EngineError
 │   └── ArticleNotFound      no such article, or none at all, in the scope
 ├── TryAgain             nothing is wrong; a later try may succeed
 │   ├── LibraryBusy          another process or thread is writing this scope
+│   ├── DatabaseAway         the database does not answer, or is being replaced
 │   └── DeadlineExceeded     the time allowed for an answer ran out
 └── OperatorError        whoever runs the bot must act
     ├── ModelError           the embedding model is missing or not the pinned one
@@ -62,6 +63,10 @@ class TryAgain(EngineError):
 
 class LibraryBusy(TryAgain):
     """Somebody else is changing the same scope."""
+
+
+class DatabaseAway(TryAgain):
+    """The database server does not answer just now."""
 
 
 class DeadlineExceeded(TryAgain):

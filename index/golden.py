@@ -39,7 +39,7 @@ class GoldenSet:
             raise QuestionError("What the answer must hold has no letter and no digit.")
         question = normalise(question)
         mine = golden.c.scope == scope.key
-        with self._catalogue.writing() as connection:
+        with self._catalogue.writing(scope) as connection:
             connection.execute(sa.delete(golden).where(mine, golden.c.question == question))
             count = connection.scalar(sa.select(sa.func.count()).select_from(golden).where(mine))
             if count is not None and count >= MOST:
@@ -59,7 +59,7 @@ class GoldenSet:
         if not 0 < number < 2**63:  # what an integer of SQLite's can hold
             return False
         where = (golden.c.scope == scope.key, golden.c.id == number)
-        with self._catalogue.writing() as connection:
+        with self._catalogue.writing(scope) as connection:
             return bool(connection.execute(sa.delete(golden).where(*where)).rowcount)
 
 

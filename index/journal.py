@@ -98,7 +98,7 @@ class Journal:
     def prefer(self, scope: Scope, **changes: Any) -> Preferences:
         """Change some preferences and return all of them; TypeError for a name that is none."""
         chosen = replace(self.preferences(scope), **changes)
-        with self._catalogue.writing() as connection:
+        with self._catalogue.writing(scope) as connection:
             for name in changes:
                 key = (preferences.c.scope == scope.key, preferences.c.name == name)
                 connection.execute(sa.delete(preferences).where(*key))
@@ -188,7 +188,7 @@ class Journal:
         there = sa.select(answers.c.id).where(
             answers.c.scope == scope.key, answers.c.id == record_id
         )
-        with self._catalogue.writing() as connection:
+        with self._catalogue.writing(scope) as connection:
             if connection.scalar(there) is None:
                 return False
             connection.execute(sa.delete(feedback).where(*key))
@@ -273,7 +273,7 @@ class Journal:
             return _delete_answers(connection, answers.c.asked_at <= limit)
 
     def _set_left(self, scope: Scope, at: datetime | None) -> None:
-        with self._catalogue.writing() as connection:
+        with self._catalogue.writing(scope) as connection:
             updated = connection.execute(
                 sa.update(scopes).where(scopes.c.scope == scope.key).values(left_at=at)
             )

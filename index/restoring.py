@@ -8,8 +8,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.database import check_backup, copy_database, fold_in_log, mapped
+from index.database import mapped
 from index.errors import LibraryBusy, SourceError
+from index.sqlite import check_backup, copy_database, fold_in_log
 
 
 def restore(data_dir: Path, backup: Path) -> Path | None:

@@ -146,5 +146,5 @@ counters = sa.Table(
     sa.Column("last", sa.Integer, nullable=False),
 )
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The newest migration; a catalogue that names it needs none."""

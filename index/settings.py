@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 THRESHOLD = 0.08
@@ -21,6 +22,11 @@ class IndexSettings(BaseModel):
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("article-bot", appauthor=False),
         description="Folder for the catalogue and the index. Default: the platform's data folder.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL for a fleet of bots, as in postgresql://user:password@host/name;"
+        " several hosts where it has standbys. Default: files in DATA_DIR alone.",
     )
     model: str = Field(
         default=PACKAGED_MODEL,
@@ -62,3 +68,12 @@ class IndexSettings(BaseModel):
         description="CPU threads of the model. Threads times processes should not"
         " exceed the cores.",
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        # As SQLAlchemy's habit names the driver, and as older hosts name the scheme.
+        scheme, colon, rest = (value.get_secret_value() if value else "").partition("://")
+        if value and (not colon or scheme.partition("+")[0] not in {"postgresql", "postgres"}):
+            raise PydanticCustomError("database", "must begin with postgresql://")
+        return SecretStr(f"postgresql://{rest}") if value else None

@@ -32,7 +32,7 @@ class Watching:
     def record(self, article: Article, check: Check) -> None:
         """Keep what came of reading an article's source."""
         key = {"scope": article.scope.key, "article_id": article.id}
-        with self._catalogue.writing() as connection:
+        with self._catalogue.writing(article.scope) as connection:
             updated = connection.execute(
                 sa.update(checks)
                 .where(*(checks.c[name] == value for name, value in key.items()))
@@ -57,7 +57,7 @@ class Watching:
     def watch(self, scope: Scope, source: str, seen: Sequence[str], check: Check) -> None:
         """Watch a feed from now on; one that is watched already has named these pages too."""
         key = (feeds.c.scope == scope.key, feeds.c.source == source)
-        with self._catalogue.writing() as connection:
+        with self._catalogue.writing(scope) as connection:
             known = connection.scalar(sa.select(feeds.c.seen).where(*key))
             if known is not None:
                 new = [page for page in seen if page not in known]
@@ -71,7 +71,7 @@ class Watching:
     def note(self, feed: Feed, seen: Sequence[str], check: Check) -> None:
         """Keep what came of reading a feed, if it is still watched."""
         key = (feeds.c.scope == feed.scope.key, feeds.c.id == feed.id)
-        with self._catalogue.writing() as connection:
+        with self._catalogue.writing(feed.scope) as connection:
             connection.execute(sa.update(feeds).where(*key).values(**_noted(seen, check)))
 
     def unwatch(self, scope: Scope, number: int) -> bool:
@@ -79,7 +79,7 @@ class Watching:
         if not 0 < number < 2**63:  # what an integer of SQLite's can hold
             return False
         key = (feeds.c.scope == scope.key, feeds.c.id == number)
-        with self._catalogue.writing() as connection:
+        with self._catalogue.writing(scope) as connection:
             return bool(connection.execute(sa.delete(feeds).where(*key)).rowcount)
 
 

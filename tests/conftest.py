@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from index import Engine, IndexSettings
 from index.embedding import PackagedEmbedder, Step, Vectors
+from index.postgres.database import PostgresDatabase
+from tests.postgres import Server, execute, server
 
 AXES = ("king", "queen", "ship", "island", "gold", "storm", "doctor", "apple")
 
@@ -52,12 +55,39 @@ def embedder() -> WordEmbedder:
     return WordEmbedder()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One PostgreSQL for the whole run, with a database to copy that holds the tables."""
+    with server() as one:
+        execute(one.url(), "CREATE DATABASE empty")
+        PostgresDatabase.open(one.url(database="empty")).close()
+        yield one
+
+
 @pytest.fixture
-def open_engine(tmp_path: Path, embedder: WordEmbedder) -> Iterator[Callable[..., Engine]]:
-    """Open engines over one data folder, with the embedder that counts words."""
+def postgres_url(postgres: Server) -> Iterator[str]:
+    """A database of the test's own, with the tables and nothing in them."""
+    name = f"test_{secrets.token_hex(4)}"
+    execute(postgres.url(), f"CREATE DATABASE {name} TEMPLATE empty")
+    yield postgres.url(database=name)
+    execute(postgres.url(), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """What a test that asks for it is run with, one after the other."""
+    return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+
+
+@pytest.fixture
+def open_engine(
+    tmp_path: Path, embedder: WordEmbedder, database_url: str | None
+) -> Iterator[Callable[..., Engine]]:
+    """Open engines over one data folder and database, with the embedder that counts words."""
     opened: list[Engine] = []
 
     def open_one(**settings: object) -> Engine:
+        settings = {"database_url": database_url, **settings}
         chosen = IndexSettings(data_dir=tmp_path / "data", **settings)
         engine = Engine.open(chosen, embedder=embedder)
         opened.append(engine)

@@ -98,8 +98,9 @@ class Mix:
     ``swapped``: another name, number or thing in the question; ``opposed``: its sense turned
     round; ``removed``: the answer's sentence taken out of the passage; ``left_out``: only what
     retrieval brings beside the answer's paragraph; ``far``: passages of another article.
-    ``own`` is the share of the questions themselves, ``negatives`` that of a (second)
-    negative beside them. ``again``: how often the unanswerable ones of the data are repeated.
+    ``own`` is the share of the questions themselves, ``unanswered`` that of the data's own
+    unanswerable ones where it differs, ``negatives`` that of a (second) negative beside them.
+    ``again``: how often the unanswerable ones of the data are repeated.
     """
 
     own: float
@@ -110,6 +111,10 @@ class Mix:
     removed: float = 0.0
     left_out: float = 0.0
     again: int = 0
+    unanswered: float | None = None
+
+    def share_of(self, question: Question) -> float:
+        return self.own if question.answers or self.unanswered is None else self.unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +152,7 @@ def groups(
     """
     for article in articles:
         for question in article.questions:
-            if chance.random() >= mix.own:
+            if chance.random() >= mix.share_of(question):
                 continue
             for _ in range(1 if question.answers else 1 + mix.again):
                 count = int(hard) + (chance.random() < mix.negatives)

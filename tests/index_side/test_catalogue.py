@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 
 from index import ArticleNotFound, CatalogueError, Document, LibraryBusy, Scope, StorageError
 from index.catalogue import Catalogue
+from index.sqlite import SqliteDatabase
 from index.schema import SCHEMA, metadata
 
 LOCAL = Scope.local()
@@ -25,8 +26,8 @@ def document(text: str, source: str = "/a.txt", title: str = "A") -> Document:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path):
-    opened = Catalogue.open(tmp_path)
+def catalogue(tmp_path: Path, database_url: str | None):
+    opened = Catalogue.open(tmp_path, database_url)
     yield opened
     opened.close()
 
@@ -142,26 +143,29 @@ def test_a_number_that_no_article_can_have_is_not_found(catalogue: Catalogue) ->
             catalogue.remove(LOCAL, number)
 
 
-def test_a_full_disk_loses_nothing_and_says_so(catalogue: Catalogue) -> None:
+def test_a_full_disk_loses_nothing_and_says_so(tmp_path: Path) -> None:
+    database = SqliteDatabase.open(tmp_path / "catalogue.sqlite")
+    catalogue = Catalogue(database)
     catalogue.put(LOCAL, document("One."))
-    with catalogue._engine.connect() as connection:
+    with database.reading() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
 
-        @sa.event.listens_for(catalogue._engine, "checkout")
+        @sa.event.listens_for(database._engine, "checkout")
         def _limit(raw, _record, _proxy) -> None:
             raw.execute(f"PRAGMA max_page_count={pages}")
 
     with pytest.raises(StorageError, match="the disk is full"):
         catalogue.put(LOCAL, document("x" * 5_000_000))
     assert [stored.text for stored in catalogue.texts(LOCAL)] == ["One."]
+    catalogue.close()
 
 
-def test_a_second_writer_waits_and_is_then_told_to_try_again(
-    tmp_path: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_writer_waits_and_is_then_told_to_try_again(tmp_path: Path) -> None:
+    database = SqliteDatabase.open(tmp_path / "catalogue.sqlite")
+    catalogue = Catalogue(database)
     catalogue.put(LOCAL, document("One."))
 
-    @sa.event.listens_for(catalogue._engine, "checkout")
+    @sa.event.listens_for(database._engine, "checkout")
     def _impatient(raw, _record, _proxy) -> None:
         raw.execute("PRAGMA busy_timeout=50")
 
@@ -173,6 +177,7 @@ def test_a_second_writer_waits_and_is_then_told_to_try_again(
     other.rollback()
     other.close()
     assert catalogue.put(LOCAL, document("Two.")).version == 2
+    catalogue.close()
 
 
 def test_what_one_opening_writes_another_reads(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ def later() -> datetime:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    opened = Catalogue.open(tmp_path)
+def catalogue(tmp_path: Path, database_url: str | None) -> Iterator[Catalogue]:
+    opened = Catalogue.open(tmp_path, database_url)
     yield opened
     opened.close()
 

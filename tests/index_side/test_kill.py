@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from index.database import check_backup
+from index.sqlite import check_backup
 from tests.index_side.killed import LOCAL, STEPS, VERBS, opened, prepare
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it forks")

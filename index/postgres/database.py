@@ -1,0 +1,217 @@
+"""PostgreSQL: connecting, through a failover too, and its errors as the engine's.
+
+The address may name several hosts, as libpq reads it: the primary and its standbys in any
+order. What only reads takes the first that answers, what writes the one that may be written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
+
+from index.database import migrate, schema_of
+from index.errors import CatalogueError, DatabaseAway, LibraryBusy, StorageError
+from index.schema import SCHEMA
+from index.types import Scope
+
+_OLDEST = 16
+_OLDEST_VECTOR = (0, 8)
+
+_PATIENCE: dict[str, Any] = {
+    # Seconds, but for the last: a dead host is told from a slow one soon enough to ask another.
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 6_000,
+}
+_STATEMENT_S = 15
+_LOCK_S = 10
+_POOL = 5
+_POOL_OVERFLOW = 20
+
+_AWAY = (
+    errors.OperationalError,  # among them: shut down, starting, too many connections, cut off
+    errors.InterfaceError,
+    errors.ReadOnlySqlTransaction,  # a standby that is not promoted yet
+)
+_FULL = (errors.DiskFull, errors.OutOfMemory)
+_BUSY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
+_REFUSED = (errors.InvalidPassword, errors.InvalidAuthorizationSpecification)
+_UNFIT = (errors.InvalidCatalogName, errors.InsufficientPrivilege)
+
+
+class PostgresDatabase:
+    """One database, and a pool of connections each for what reads and for what writes."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.where = _told(url)
+        # A dead connection costs a question another try, and a ping would cost each question.
+        self._readers = self._pool("any", isolation_level="AUTOCOMMIT")
+        self._writers = self._pool("read-write", pool_pre_ping=True)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Connect to the database at ``url``, a URL of libpq's, and upgrade it as needed.
+
+        Raises:
+            CatalogueError: it is too old, lacks pgvector, or is that of a newer program.
+            DatabaseAway: nobody answers there.
+        """
+        database = cls(url)
+        try:
+            with database.reading() as connection:
+                found = schema_of(connection)
+            if found != SCHEMA:
+                database._upgrade()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        with self._mapped(), self._readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, changed: Scope | None = None) -> Iterator[sa.Connection]:
+        with self._mapped(), self._writers.begin() as connection:
+            if changed is not None:
+                hold(connection, f"change {changed.key}")
+            yield connection
+
+    @contextmanager
+    def locked(self, name: str, wait_s: float) -> Iterator[None]:
+        """Hold the lock of that name, across all processes, for as long as it takes.
+
+        Raises LibraryBusy when another has it for longer than ``wait_s``. The lock is lost with
+        the server: what is done under it must bear that another does it too.
+        """
+        with self._mapped():
+            connection = self._connect("read-write")
+            connection.autocommit = True
+        try:
+            with self._mapped():
+                until = time.monotonic() + wait_s
+                query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+                while connection.execute(query, [name]).fetchone() != (True,):
+                    if time.monotonic() > until:
+                        raise LibraryBusy(f"{name}: another process does this; try again soon")
+                    time.sleep(0.05)
+            yield
+        finally:
+            connection.close()  # and with it the lock
+
+    def back_up(self, file: Path) -> None:
+        raise StorageError(
+            f"{file} was not written: PostgreSQL is backed up by its own tools (pg_dump, or the"
+            " archive of its log)"
+        )
+
+    def check(self) -> list[str]:
+        with self.reading() as connection:
+            found = schema_of(connection)
+        return [] if found == SCHEMA else [f"{self.where} has schema {found}, not {SCHEMA}"]
+
+    def close(self) -> None:
+        self._readers.dispose()
+        self._writers.dispose()
+
+    def _upgrade(self) -> None:
+        with self.writing() as connection:
+            hold(connection, "upgrade")  # so that two processes that start together do it once
+            _require(connection, self.where)
+            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            migrate(connection, self.where)
+
+    def _pool(self, attributes: str, **chosen: Any) -> sa.Engine:
+        return sa.create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: self._connect(attributes),
+            pool_size=_POOL,
+            max_overflow=_POOL_OVERFLOW,
+            pool_timeout=_LOCK_S,
+            pool_use_lifo=True,
+            **chosen,
+        )
+
+    def _connect(self, attributes: str) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(
+            self._url, autocommit=True, target_session_attrs=attributes, **_PATIENCE
+        )
+        connection.execute(
+            f"SET timezone = 'UTC'; SET statement_timeout = '{_STATEMENT_S}s';"
+            f" SET lock_timeout = '{_LOCK_S}s'; SET idle_in_transaction_session_timeout = '60s'"
+        )
+        connection.autocommit = False
+        return connection
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.TimeoutError as error:  # no connection of the pool became free
+            raise DatabaseAway(f"{self.where} is overloaded; try again in a moment") from error
+        except sa.exc.DBAPIError as error:
+            raise self._told(error.orig, error) from error
+        except psycopg.Error as error:
+            raise self._told(error, error) from error
+
+    def _told(self, error: BaseException | None, whole: Exception) -> Exception:
+        said = str(error or whole).strip()
+        if isinstance(error, _FULL):
+            return StorageError(f"{self.where} is out of space ({said}); nothing was changed")
+        if isinstance(error, _BUSY):
+            return LibraryBusy("another process is changing the same articles; try again soon")
+        if isinstance(error, _REFUSED) or "password authentication failed" in said:
+            return StorageError(f"{self.where} refuses the user of DATABASE_URL ({said})")
+        if isinstance(error, _UNFIT) or " does not exist" in said:
+            return CatalogueError(
+                f"{self.where} cannot be used ({said}); create the database, and let the user of"
+                " DATABASE_URL own it"
+            )
+        if isinstance(error, (*_AWAY, errors.QueryCanceled)):
+            return DatabaseAway(f"{self.where} does not answer; try again in a moment ({said})")
+        return CatalogueError(f"{self.where} failed: {said}")
+
+
+def hold(connection: sa.Connection, name: str) -> None:
+    """Hold the lock of that name until the transaction ends."""
+    connection.execute(
+        sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
+    )
+
+
+def _require(connection: sa.Connection, where: str) -> None:
+    """CatalogueError unless the server is new enough and has pgvector."""
+    version = int(connection.scalar(sa.text("SHOW server_version_num")) or 0) // 10_000
+    if version < _OLDEST:
+        raise CatalogueError(f"{where} is PostgreSQL {version}; article-bot needs {_OLDEST}")
+    offered = connection.scalar(
+        sa.text("SELECT default_version FROM pg_available_extensions WHERE name = 'vector'")
+    )
+    if offered is None or tuple(map(int, offered.split(".")[:2])) < _OLDEST_VECTOR:
+        raise CatalogueError(
+            f"{where} needs the extension pgvector 0.8 or newer, and offers {offered or 'none'};"
+            " install it on the server (the package postgresql-18-pgvector, say)"
+        )
+    connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS vector"))
+
+
+def _told(url: str) -> str:
+    """The address without its secrets."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        return "the database"
+    return f"PostgreSQL at {parts.get('host', 'this machine')}/{parts.get('dbname', '')}"
