@@ -9,7 +9,7 @@ RUN /venv/bin/pip install --no-cache-dir --index-url "$TORCH_INDEX" torch==2.13.
 COPY pyproject.toml README.md LICENSE THIRD-PARTY.md ./
 COPY bot bot
 COPY index index
-RUN /venv/bin/pip install --no-cache-dir .
+RUN /venv/bin/pip install --no-cache-dir '.[postgres]'
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin bot \

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("bot")
 
 ENV_FILE = Path(".env")
+ASKED_AT_ONCE = 64
+"""Of one bot's questions, by workers: here each of them is but a thread that waits."""
 SENDING_S = 5.0
 """Until the last answer is out, once the engine is done with it."""
 
@@ -110,7 +112,7 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
     assert settings.discord_token is not None
     options = BotOptions(
         data_dir=settings.data_dir,
-        workers=settings.workers,
+        workers=settings.workers if settings.answer_in == "process" else ASKED_AT_ONCE,
         queue_limit=settings.queue_limit,
         answer_timeout_s=settings.answer_timeout_s,
         user_cooldown_s=settings.user_cooldown_s,
@@ -122,6 +124,8 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
         message_content=settings.message_content,
         # An accepted question is answered or given up before the bot goes.
         drain_s=settings.answer_timeout_s + SENDING_S,
+        shard_count=settings.shard_count,
+        shard_ids=settings.shards,
     )
     reach(api_url=settings.discord_api_url, gateway_url=settings.discord_gateway_url)
     token = settings.discord_token.get_secret_value()

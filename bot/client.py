@@ -22,6 +22,7 @@ from bot import delivery, render
 from bot.conversation import Conversations
 from bot.errors import (
     BadToken,
+    BotError,
     ConnectionLost,
     IntentsRefused,
     NotAllowed,
@@ -29,11 +30,13 @@ from bot.errors import (
     words_for,
 )
 from bot.known import Known
+from bot.logins import Logins
 from bot.offload import Offload
 from bot.policy import SERVER_BURST, SERVER_SHARE, Cooldown
-from bot.registered import FILE_NAME, Registered
+from bot.registered import record_of
 from bot.translator import CommandWords
 from bot.working import Workshop
+from index import EngineError
 
 if TYPE_CHECKING:
     from index import Engine
@@ -55,6 +58,7 @@ class BotOptions:
     """What the client can be told. ``user_cooldown_s`` is seconds for one question, by user
     and server (0: none); ``sync_guild`` limits the commands to one server, for development;
     ``message_content`` asks Discord for the text of all messages, for watched channels.
+    ``shard_count`` None leaves it to Discord, ``shard_ids`` None takes all of them.
     """
 
     data_dir: Path
@@ -70,6 +74,8 @@ class BotOptions:
     refresh_hours: float = 24.0
     drain_s: float = 20.0
     progress_every_s: float = 1.5
+    shard_count: int | None = None
+    shard_ids: tuple[int, ...] | None = None
 
 
 def _intents(options: BotOptions) -> discord.Intents:
@@ -132,6 +138,8 @@ class ArticleBot(commands.AutoShardedBot):
             chunk_guilds_at_startup=False,
             max_messages=None,
             max_ratelimit_timeout=60.0,
+            shard_count=options.shard_count,
+            shard_ids=options.shard_ids,  # type: ignore[arg-type] # a tuple or None does as well
         )
         self.engine = engine
         self.options = options
@@ -155,6 +163,7 @@ class ArticleBot(commands.AutoShardedBot):
             "chores": self.chores,
             "removals": self.removals,
         }
+        self._logins = Logins(engine, self.lookups, self._logins_at_once)
         self.cooldown = Cooldown(options.user_cooldown_s)
         self.server_cooldown = Cooldown(options.user_cooldown_s / SERVER_SHARE, SERVER_BURST)
         self.conversations = Conversations()
@@ -177,24 +186,31 @@ class ArticleBot(commands.AutoShardedBot):
     async def sync_commands(self) -> bool:
         """Register the commands when they differ from what was registered last.
 
-        Discord allows 200 creations a day for each server, hence the record in the data
-        folder. True when they were sent. A failure is logged and tried at the next start.
+        Discord allows 200 creations a day for each server, hence the record. Of processes
+        that share a database one sends them. True when it was this one. A failure is logged
+        and tried at the next start.
         """
         guild = discord.Object(self.options.sync_guild) if self.options.sync_guild else None
         if guild is not None:
             self.tree.copy_global_to(guild=guild)
         payload = await self._payload(guild)
-        record = Registered(self.options.data_dir / FILE_NAME)
+        record = record_of(self.engine, self.options.data_dir)
         place = f"{self.application_id}:{guild.id if guild else 'global'}"
-        if record.holds(place, payload):
-            return False
+        loop = asyncio.get_running_loop()
+
+        def once(_: float | None) -> bool:
+            with record.alone():
+                if record.holds(place, payload):
+                    return False
+                asyncio.run_coroutine_threadsafe(self.tree.sync(guild=guild), loop).result()
+                record.keep(place, payload)
+            return True
+
         try:
-            await self.tree.sync(guild=guild)
-        except (discord.HTTPException, aiohttp.ClientError) as error:
+            return await self.chores.run(once)
+        except (discord.HTTPException, aiohttp.ClientError, EngineError, BotError) as error:
             log.warning("the commands could not be registered: %s", error)
             return False
-        record.keep(place, payload)
-        return True
 
     async def _payload(self, guild: discord.Object | None) -> list[dict[str, Any]]:
         """The commands as Discord is sent them, translations included."""
@@ -203,6 +219,25 @@ class ArticleBot(commands.AutoShardedBot):
         if translator is None:
             return [command.to_dict(self.tree) for command in found]
         return [await command.get_translated_payload(self.tree, translator) for command in found]
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        if self.engine.turns is None:
+            await super().before_identify_hook(shard_id, initial=initial)
+        else:
+            await self._logins.turn(shard_id or 0)
+
+    async def _logins_at_once(self) -> int:
+        return (await self.fetch_session_start_limits()).max_concurrency
+
+    def serves(self, guild_id: int) -> bool:
+        """Whether a server's events come to this process, of those that share the bot."""
+        shard = (guild_id >> 22) % (self.shard_count or 1)
+        return self.shard_ids is None or shard in self.shard_ids
+
+    def alone(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Work of that name, done by no other process meanwhile; LibraryBusy when one does it."""
+        turns = self.engine.turns
+        return contextlib.nullcontext() if turns is None else turns.alone(name)
 
     async def on_connect(self) -> None:
         self.has_connected = True

@@ -35,6 +35,7 @@ from index import (
     LibraryBusy,
     QuestionError,
     TryAgain,
+    WorkersBusy,
 )
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ class Explanation:
 # The first row that fits wins.
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (Overloaded, "error.overloaded"),
+    (WorkersBusy, "error.overloaded"),
     (ShuttingDown, "error.restarting"),
     (LibraryBusy, "error.library_busy"),
     (TryLater, "error.too_slow"),

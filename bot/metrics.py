@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -34,6 +34,12 @@ seconds = Histogram(
     "articlebot_question_seconds",
     "From a question's arrival to its answer, waiting included.",
     buckets=SECONDS,
+)
+jobs_waiting = Gauge(
+    "articlebot_jobs_waiting", "Questions of all processes that no worker has begun."
+)
+jobs_oldest = Gauge(
+    "articlebot_jobs_oldest_seconds", "How long the oldest of them has waited; 0 without any."
 )
 for _outcome in OUTCOMES:
     questions.labels(_outcome)  # so that what has not happened yet is 0, and not missing

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
-from bot.errors import CannotRun
-from bot.metrics import registered
+from bot.errors import BotError, CannotRun
+from bot.metrics import jobs_oldest, jobs_waiting, registered
 from index import EngineError, Scope
 
 if TYPE_CHECKING:
@@ -105,7 +105,23 @@ async def _library(bot: ArticleBot | None) -> str:
 
 async def _metrics(request: web.Request) -> web.Response:
     registry: CollectorRegistry = request.app["registry"]
+    await _count_jobs(request.app["bot"]())
     return web.Response(
         body=generate_latest(registry),
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
     )
+
+
+async def _count_jobs(bot: ArticleBot | None) -> None:
+    """Where workers answer; what cannot be told just now stays as it was."""
+    waiting = getattr(bot and bot.engine, "waiting", None)
+    if bot is None or waiting is None:
+        return
+    try:
+        async with asyncio.timeout(LIBRARY_WITHIN_S):
+            found = await bot.lookups.run(lambda _: waiting())
+    except (EngineError, BotError, TimeoutError) as error:
+        log.warning("the waiting questions were not counted: %s", error)
+        return
+    jobs_waiting.set(found.count)
+    jobs_oldest.set(found.oldest_s)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections import Counter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -42,7 +44,16 @@ class Settings(IndexSettings, BaseSettings):
         " Default: the bundled one.",
     )
     workers: int = Field(
-        default=1, ge=1, le=64, description="Questions answered at the same time on Discord."
+        default=1,
+        ge=1,
+        le=64,
+        description="Questions answered at the same time, by the bot or by each"
+        " `article-bot work`.",
+    )
+    answer_in: Literal["process", "workers"] = Field(
+        default="process",
+        description="Where questions on Discord are answered: process, in the bot itself;"
+        " workers, by `article-bot work` here or elsewhere, over DATABASE_URL.",
     )
     queue_limit: int = Field(
         default=256,
@@ -89,6 +100,16 @@ class Settings(IndexSettings, BaseSettings):
         gt=0,
         description="ID of a server that gets the commands at once, for development.",
     )
+    shard_count: int | None = Field(
+        default=None,
+        ge=1,
+        description="Shards (connections to Discord) of all processes of this bot together."
+        " Default: what Discord advises.",
+    )
+    shard_ids: str | None = Field(
+        default=None,
+        description="Which of them this process opens, as in 0-3 or 0,2,5. Default: all.",
+    )
     discord_api_url: str | None = Field(
         default=None,
         description="Base of the Discord API, for a proxy or a test. Default: Discord's own.",
@@ -110,6 +131,44 @@ class Settings(IndexSettings, BaseSettings):
         if value is not None:
             _split(value)
         return value
+
+    @field_validator("shard_ids")
+    @classmethod
+    def _shard_numbers(cls, value: str | None) -> str | None:
+        if value is not None:
+            _numbers(value)
+        return value
+
+    @model_validator(mode="after")
+    def _shards_of_count(self) -> Self:
+        if self.shards is None:
+            return self
+        if self.shard_count is None:
+            raise PydanticCustomError(
+                "shards", "SHARD_IDS needs SHARD_COUNT, the shards of all processes together"
+            )
+        if max(self.shards) >= self.shard_count:
+            raise PydanticCustomError(
+                "shards",
+                "SHARD_IDS names shard {shard}; with SHARD_COUNT={count} they are 0 to {last}",
+                {
+                    "shard": max(self.shards),
+                    "count": self.shard_count,
+                    "last": self.shard_count - 1,
+                },
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_share_a_database(self) -> Self:
+        if self.answer_in == "workers" and self.database_url is None:
+            raise PydanticCustomError("workers", "ANSWER_IN=workers needs DATABASE_URL")
+        return self
+
+    @property
+    def shards(self) -> tuple[int, ...] | None:
+        """The numbers of ``shard_ids``."""
+        return None if self.shard_ids is None else _numbers(self.shard_ids)
 
     @model_validator(mode="before")
     @classmethod
@@ -158,6 +217,26 @@ def _split(address: str) -> tuple[str, int]:
     if not (colon and host and port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
         raise PydanticCustomError("address", "must be a host and a port, as in 127.0.0.1:8080")
     return host, int(port)
+
+
+def _numbers(written: str) -> tuple[int, ...]:
+    """The numbers in, say, ``0-3,7``, as they are written down."""
+    numbers: list[int] = []
+    for part in written.split(","):
+        first, last = _range(part.strip())
+        numbers += range(first, last + 1)
+    ((most, times),) = Counter(numbers).most_common(1)
+    if times > 1:
+        raise PydanticCustomError("shards", "must name shard {shard} once", {"shard": most})
+    return tuple(numbers)
+
+
+def _range(part: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})(?:\s*-\s*(\d{1,5}))?", part, re.ASCII)
+    first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+    if last < first:
+        raise PydanticCustomError("shards", "must be numbers of shards, as in 0-3 or 0,2,5")
+    return first, last
 
 
 def _kept_private(url: str, encrypted: str, plain: str) -> str:

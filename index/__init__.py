@@ -29,6 +29,7 @@ from index.errors import (
     SourceError,
     StorageError,
     TryAgain,
+    WorkersBusy,
 )
 from index.settings import PACKAGED_MODEL, IndexSettings
 from index.types import (
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from index.evaluation import Evaluation, ablate, evaluate, plot
     from index.journal import Journal, Kept, Preferences, Record, Tally
     from index.models import Models
+    from index.queued import QueuedEngine, answer_queued
     from index.restoring import restore
 
 _LAZY = {
@@ -76,9 +78,11 @@ _LAZY = {
     "Kept": "index.journal",
     "Models": "index.models",
     "Preferences": "index.journal",
+    "QueuedEngine": "index.queued",
     "Record": "index.journal",
     "Tally": "index.journal",
     "ablate": "index.evaluation",
+    "answer_queued": "index.queued",
     "evaluate": "index.evaluation",
     "plot": "index.evaluation",
     "restore": "index.restoring",
@@ -122,6 +126,7 @@ __all__ = [
     "Progress",
     "Published",
     "QuestionError",
+    "QueuedEngine",
     "Quote",
     "Record",
     "Rehearsal",
@@ -136,7 +141,9 @@ __all__ = [
     "Turn",
     "VerifyReport",
     "Version",
+    "WorkersBusy",
     "ablate",
+    "answer_queued",
     "evaluate",
     "plot",
     "restore",

@@ -24,10 +24,10 @@ from index.catalogue import Catalogue, StoredText
 from index.chunking import Chunking, chunk
 from index.database import mapped
 from index.embedding import Embedder
-from index.generation import SENTENCE, Generation, GenerationStore, IndexedArticle, Parts
+from index.generation import SENTENCE, Contents, Generation, GenerationStore, IndexedArticle
 from index.lexical import LexicalIndex, tokens
 from index.types import Progress, Scope
-from index.vectors import FLAT_UP_TO, LargeIndex, Vectors, build
+from index.vectors import FLAT_UP_TO, Vectors
 
 _CACHED_AT_ONCE = 256
 """Texts embedded between two writes to the cache: what a kill can cost."""
@@ -87,16 +87,13 @@ class Builder:
         cut = [piece.chunking for piece in pieces]
         if before is not None and before.manifest.model != self._embedder.fingerprint:
             before = None
-        with mapped(self._store.folder(scope)):
+        with mapped():
             gathered = self._gathered(scope, stored, pieces, before, progress)
             progress("publishing", 0, 1)
-            kept = before.parts if before else None
-            parts = Parts(
+            contents = Contents(
                 sentences=_rows(cut),
-                sentence_vectors=build(
-                    gathered.sentences, like=kept.sentence_vectors if kept else None
-                ),
-                window_vectors=build(gathered.windows, like=kept.window_vectors if kept else None),
+                sentence_vectors=gathered.sentences,
+                window_vectors=gathered.windows,
                 sentence_words=LexicalIndex.build(w for piece in pieces for w in piece.words),
                 window_words=LexicalIndex.build(
                     w for p in pieces for w in p.of(p.chunking.windows)
@@ -105,7 +102,7 @@ class Builder:
             )
             indexed = [_indexed(item, c) for item, c in zip(stored, cut, strict=True)]
             generation = self._store.publish(
-                scope, revision, self._embedder.fingerprint, indexed, parts
+                scope, revision, self._embedder.fingerprint, indexed, contents, before=before
             )
         progress("publishing", 1, 1)
         return Built(generation, gathered.embedded, gathered.reused)
@@ -138,8 +135,7 @@ class Builder:
     ) -> _Gathered:
         """The vectors of all sentences and windows: kept, cached or new."""
         total = sum(len(piece.words) for piece in pieces)
-        folder = self._store.folder(scope)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self._store.scratch(scope)
         width = self._embedder.dimension
         gathered = _Gathered(_room(folder, total, width), _room(folder, total, width))
         begin = 0
@@ -241,8 +237,7 @@ def _kept(
 ) -> dict[bytes, Vectors]:
     """The vectors of the texts of articles that ``before`` holds in the same version."""
     known: dict[bytes, Vectors] = {}
-    # What a large index holds is not exact; the cache is.
-    if before is None or isinstance(before.parts.window_vectors, LargeIndex):
+    if before is None or not before.parts.window_vectors.is_exact:  # the cache is
         return known
     rows = {(a.id, a.version): row for row, a in enumerate(before.manifest.articles)}
     of_article = np.ascontiguousarray(before.parts.sentences["article"])

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from index.errors import ArticleNotFound
 from index.schema import articles, checks, counters, metadata, scopes, vectors, versions
 from index.sqlite import SqliteDatabase
 from index.types import Article, Document, Scope, Version
+
+if TYPE_CHECKING:
+    from index.postgres.turns import Turns
 
 _LOOKUP = 500  # keys in one SELECT, well under SQLite's limit on parameters
 
@@ -47,9 +50,15 @@ class StoredVersion(NamedTuple):
 
 
 class Catalogue:
-    """One database. Safe to use from several threads and processes."""
+    """One database. Safe to use from several threads and processes.
+
+    ``turns`` are those of the processes that share it; None where a folder is its only place.
+    """
+
+    turns: Turns | None = None
 
     def __init__(self, database: Database) -> None:
+        self.database = database
         self.reading = database.reading
         self.writing = database.writing
         self.back_up = database.back_up
@@ -69,8 +78,12 @@ class Catalogue:
             return cls(SqliteDatabase.open(data_dir / "catalogue.sqlite"))
         # Its driver is installed only where it is used.
         from index.postgres.database import PostgresDatabase  # noqa: PLC0415
+        from index.postgres.turns import Turns  # noqa: PLC0415
 
-        return cls(PostgresDatabase.open(url))
+        database = PostgresDatabase.open(url)
+        catalogue = cls(database)
+        catalogue.turns = Turns(database)
+        return catalogue
 
     def put(self, scope: Scope, document: Document, *, revive: bool = True) -> Article:
         """Store a document as the article of its source: new, changed, or as it was.

@@ -40,7 +40,7 @@ class Database(Protocol):
 
 
 @contextmanager
-def mapped(path: object) -> Iterator[None]:
+def mapped() -> Iterator[None]:
     """Turn the file system's errors into the engine's."""
     try:
         yield
@@ -55,8 +55,9 @@ def mapped(path: object) -> Iterator[None]:
 
 def insert_missing(connection: sa.Connection, table: sa.Table) -> sa.Insert:
     """An INSERT that passes over the rows whose keys are there already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def schema_of(connection: sa.Connection) -> str | None:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from index.answering import Found, Reading, find, passages, read
 from index.catalogue import Catalogue
@@ -24,16 +24,17 @@ from index.chunking import paragraphs
 from index.embedding import Embedder, Vectors
 from index.errors import (
     ArticleNotFound,
+    DatabaseAway,
     DeadlineExceeded,
 )
 from index.followup import leans, resolved
-from index.generation import GenerationStore, Searched
+from index.generation import Searched
 from index.intake import (
     Intake,
 )
 from index.intent import Intent, Wish, intent
 from index.lexical import tokens
-from index.library import Library
+from index.library import Library, store_of
 from index.models import Models
 from index.overview import overview
 from index.question import Checked, chats, check, normalise
@@ -56,6 +57,11 @@ from index.types import (
     Turn,
 )
 
+if TYPE_CHECKING:
+    from index.postgres.turns import Turns
+
+T = TypeVar("T")
+
 _ANSWERS_IN_MEMORY = 1024
 """A few kilobytes each."""
 _CHARS_IN_MEMORY = 16_000_000
@@ -63,6 +69,8 @@ _SUMMARISES = re.compile(r"summ?[ae]r|tl;? ?dr|gist|in short|points|sum .*up", r
 _TELLS_ITSELF = 0.5
 """The confidence from which the text answers what the article does not tell as an object."""
 _CLEARLY_SURER = 0.15
+_RETRIES_S = (0.05, 0.2, 0.5, 1.0, 2.0)
+"""Waits between tries, in all about as long as a standby takes to be found."""
 _SHORTEST_REASON = 4
 """Words: a name alone is no reason, and no way to do something."""
 _LONGEST_TURN_CHARS = 1000
@@ -81,7 +89,8 @@ class Engine(Rehearsals):
         weights: Mapping[str, float] = WEIGHTS,
         intake: Intake | None = None,
     ) -> None:
-        library = Library(catalogue, GenerationStore(settings.data_dir / "index"), embedder)
+        store = store_of(catalogue.database, settings.data_dir / "index")
+        library = Library(catalogue, store, embedder)
         intake = intake or Intake(int(settings.max_article_mb * 1_000_000))
         super().__init__(settings, catalogue, library, intake, embedder)
         self._weights = weights
@@ -110,8 +119,9 @@ class Engine(Rehearsals):
             StorageError: the folder cannot be used.
             CatalogueError: the catalogue is damaged, or of a newer program.
         """
-        url = settings.database_url
-        catalogue = Catalogue.open(settings.data_dir, url and url.get_secret_value())
+        secret = settings.database_url
+        url = secret.get_secret_value() if secret else None
+        catalogue = Catalogue.open(settings.data_dir, url)
         if embedder is not None:
             return cls(
                 settings,
@@ -145,6 +155,11 @@ class Engine(Rehearsals):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def turns(self) -> Turns | None:
+        """Whose turn it is among processes that share a database; None without one."""
+        return self._catalogue.turns
 
     def warm(self, *scopes: Scope) -> None:
         """Load the model and the indexes of ``scopes`` now, so that no question waits for it."""
@@ -184,6 +199,7 @@ class Engine(Rehearsals):
                 language that the model does not know.
             ArticleNotFound: there is no article to ask.
             DeadlineExceeded: ``deadline_s`` seconds ran out.
+            DatabaseAway: for seconds no database answered.
         """
         started = time.perf_counter()
         checked = check(
@@ -193,14 +209,19 @@ class Engine(Rehearsals):
         )
         deadline = _Deadline(deadline_s)
         chosen = [only] if isinstance(only, Article) else only
-        searched = self._library.searched(scope, chosen)
-        deadline.check("opening the index")
         limit = self._settings.threshold if threshold is None else threshold
-        key = rests_on(checked.text, history, limit, searched)
-        answer = self._repeated.get(key)
-        if answer is None:
-            answer = self._answered(checked, history, searched, limit, deadline)
-            self._repeated.keep(key, answer)
+
+        def attempt() -> Answer:
+            searched = self._library.searched(scope, chosen)
+            deadline.check("opening the index")
+            key = rests_on(checked.text, history, limit, searched)
+            answer = self._repeated.get(key)
+            if answer is None:
+                answer = self._answered(checked, history, searched, limit, deadline)
+                self._repeated.keep(key, answer)
+            return answer
+
+        answer = _patiently(attempt, deadline)
         return replace(answer, elapsed_ms=(time.perf_counter() - started) * 1000)
 
     def _answered(
@@ -245,10 +266,14 @@ class Engine(Rehearsals):
             QuestionError, ArticleNotFound: as ``ask`` does.
         """
         text = check(query, max_chars=self._settings.max_question_chars, english_only=False).text
-        searched = self._library.searched(scope)
         vector = self._questions.encode([text])[0]
-        found = _found(searched, vector, tokens(text), self._weights)
-        return [run.hit for run in passages(found, self._text, at_least=limit, most=limit)]
+
+        def attempt() -> list[Hit]:
+            searched = self._library.searched(scope)
+            found = _found(searched, vector, tokens(text), self._weights)
+            return [run.hit for run in passages(found, self._text, at_least=limit, most=limit)]
+
+        return _patiently(attempt, _Deadline(None))
 
     def paragraph(self, quote: Quote) -> Passage:
         """The paragraph that a quote stands in, as it was when the quote was taken.
@@ -313,6 +338,17 @@ def _found(
     if not len(found):
         raise ArticleNotFound("there is no article to ask any more; add one first")
     return found
+
+
+def _patiently(attempt: Callable[[], T], deadline: _Deadline) -> T:
+    """Try again while the database is away: reading twice changes nothing."""
+    for wait_s in _RETRIES_S:
+        try:
+            return attempt()
+        except DatabaseAway:
+            deadline.check("the database answered")
+            time.sleep(wait_s)
+    return attempt()
 
 
 class _Deadline:

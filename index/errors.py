@@ -11,6 +11,7 @@ EngineError
 ├── TryAgain             nothing is wrong; a later try may succeed
 │   ├── LibraryBusy          another process or thread is writing this scope
 │   ├── DatabaseAway         the database does not answer, or is being replaced
+│   ├── WorkersBusy          no worker takes the question, or too many wait for one
 │   └── DeadlineExceeded     the time allowed for an answer ran out
 └── OperatorError        whoever runs the bot must act
     ├── ModelError           the embedding model is missing or not the pinned one
@@ -66,7 +67,11 @@ class LibraryBusy(TryAgain):
 
 
 class DatabaseAway(TryAgain):
-    """The database server does not answer just now."""
+    """The database does not answer just now, or no longer as it did a moment ago."""
+
+
+class WorkersBusy(TryAgain):
+    """The workers have more to do than they can, or there is none."""
 
 
 class DeadlineExceeded(TryAgain):

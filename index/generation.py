@@ -1,42 +1,26 @@
-"""One published state of a scope's index, and the folder it lives in.
-
-``data_dir/index/<scope>/`` holds the last few generations, each a folder, and
-``CURRENT``, a file with the name of the live one. A generation is written in a
-temporary folder, checked by reading it back, made durable, renamed into place, and
-only then named by ``CURRENT``; so a process killed at any point leaves either the old
-or the new one. Nothing in a published folder ever changes.
-"""
+"""One published state of a scope's index: what it is made of, and what it finds."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import secrets
-import shutil
-import tempfile
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from index.arrays import read_array
 from index.errors import GenerationError
-from index.lexical import LexicalIndex
+from index.lexical import LexicalIndex, WordIndex
 from index.types import Published, Scope
-from index.vectors import VectorIndex, load
+from index.vectors import VectorIndex, Vectors
 
 FORMAT = 2
-_SMALL = 64_000_000
-"""Bytes that one core checks soon enough."""
 KEPT = 3
-"""Generations that stay on disk, the live one included."""
+"""Generations of a scope that stay, the live one included."""
 
 Scores = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -72,7 +56,7 @@ class IndexedArticle:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a generation is made of; ``files`` maps each file to its SHA-256."""
+    """What a generation is made of; ``files`` maps each file, if any, to its SHA-256."""
 
     format: int
     scope: str
@@ -85,56 +69,52 @@ class Manifest:
     files: Mapping[str, str]
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
+    def of(cls, raw: dict[str, Any], where: object) -> Self:
+        """What ``asdict`` made of one; GenerationError when it is something else."""
         try:
-            raw = json.loads((folder / "manifest.json").read_bytes())
             if raw["format"] != FORMAT:
-                raise GenerationError(f"{folder} has format {raw['format']}, not {FORMAT}")
-            raw["articles"] = tuple(
+                raise GenerationError(f"{where} has format {raw['format']}, not {FORMAT}")
+            articles = tuple(
                 IndexedArticle(**{**row, "pages": tuple(row["pages"])}) for row in raw["articles"]
             )
-            return cls(**raw)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise GenerationError(f"the manifest in {folder} cannot be read: {error}") from error
+            return cls(**{**raw, "articles": articles})
+        except (KeyError, TypeError) as error:
+            raise GenerationError(f"the manifest of {where} cannot be read: {error!r}") from error
+
+    def require(self, scope: Scope, model: str, where: object) -> None:
+        """GenerationError when it is of another scope or model."""
+        if self.scope != scope.key:
+            raise GenerationError(f"{where} belongs to {self.scope}, not to {scope}")
+        if self.model != model:
+            raise GenerationError(f"{where} was made by {self.model}, not by {model}")
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The contents of a generation: arrays and indexes whose rows agree.
+class Contents:
+    """What a generation is published from: arrays and words whose rows agree.
 
-    Row i of ``sentences``, ``sentence_vectors``, ``window_vectors``, ``sentence_words``
-    and ``window_words`` is the same sentence.
+    Row i of all but ``chunk_words`` is the same sentence. The vectors, of shape
+    (sentences, dimension), may be mapped from a file.
     """
 
     sentences: npt.NDArray[np.void]
-    sentence_vectors: VectorIndex
-    window_vectors: VectorIndex
+    sentence_vectors: Vectors
+    window_vectors: Vectors
     sentence_words: LexicalIndex
     window_words: LexicalIndex
     chunk_words: LexicalIndex
 
-    def save(self, folder: Path) -> None:
-        np.save(folder / "sentences.npy", self.sentences, allow_pickle=False)
-        self.sentence_vectors.save(folder / "sentences.faiss")
-        self.window_vectors.save(folder / "windows.faiss")
-        self.sentence_words.save(folder / "sentence_words")
-        self.window_words.save(folder / "window_words")
-        self.chunk_words.save(folder / "chunk_words")
 
-    @classmethod
-    def load(cls, folder: Path, sentences: int, chunks: int) -> Self:
-        try:
-            rows = read_array(folder / "sentences.npy")
-        except (OSError, ValueError) as error:
-            raise GenerationError(f"{folder / 'sentences.npy'} cannot be read: {error}") from error
-        return cls(
-            rows,
-            load(folder / "sentences.faiss"),
-            load(folder / "windows.faiss"),
-            LexicalIndex.load(folder / "sentence_words", sentences),
-            LexicalIndex.load(folder / "window_words", sentences),
-            LexicalIndex.load(folder / "chunk_words", chunks),
-        )
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A generation as it is searched; rows as in ``Contents``."""
+
+    sentences: npt.NDArray[np.void]
+    sentence_vectors: VectorIndex
+    window_vectors: VectorIndex
+    sentence_words: WordIndex
+    window_words: WordIndex
+    chunk_words: WordIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,77 +240,21 @@ def _best(scores: Scores, limit: int, among: Flags) -> Rows:
     return rows.astype(np.int64)
 
 
-class GenerationStore:
-    """The generations of all scopes under one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def folder(self, scope: Scope) -> Path:
-        return self._folder / scope.key.replace(":", "-")
+class GenerationStore(Protocol):
+    """The generations of all scopes. One is the live one of its scope; none ever changes."""
 
     def current(self, scope: Scope) -> str | None:
         """The name of the live generation, None before the first."""
-        try:
-            name = (self.folder(scope) / "CURRENT").read_text("ascii").strip()
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise GenerationError(f"CURRENT of {scope} cannot be read: {error}") from error
-        if not _is_name(name):
-            raise GenerationError(f"CURRENT of {scope} names no generation: {name[:40]!r}")
-        return name
 
     def kept(self, scope: Scope) -> list[Published]:
-        """The generations on disk whose manifests can be read, newest first."""
-        home, current, found = self.folder(scope), self.current(scope), []
-        for path in home.iterdir() if home.is_dir() else ():
-            if not _is_name(path.name):
-                continue
-            try:
-                manifest = Manifest.read(path)
-                at = datetime.fromtimestamp((path / "manifest.json").stat().st_mtime, UTC)
-            except (GenerationError, OSError):
-                continue
-            articles = tuple((a.id, a.version, a.title) for a in manifest.articles)
-            found.append(
-                (manifest.revision, Published(path.name, at, path.name == current, articles))
-            )
-        return [one for _, one in sorted(found, key=lambda pair: (pair[1].live, pair[0]))[::-1]]
+        """The generations that can still be rolled back to, the live one first, then newest."""
 
     def load(self, scope: Scope, name: str, model: str) -> Generation:
-        """Read a generation whole, every file checked against the manifest.
+        """Open a generation, checked against its manifest.
 
         Raises:
             GenerationError: it is missing, altered, of another scope, model or format.
         """
-        return Generation(name, *self._read(self.folder(scope) / name, scope, model))
-
-    @staticmethod
-    def _read(folder: Path, scope: Scope, model: str) -> tuple[Manifest, Parts]:
-        manifest = Manifest.read(folder)
-        if manifest.scope != scope.key:
-            raise GenerationError(f"{folder} belongs to {manifest.scope}, not to {scope}")
-        if manifest.model != model:
-            raise GenerationError(f"{folder} was made by {manifest.model}, not by {model}")
-        if (found := _checksums(folder)) != manifest.files:
-            differing = sorted(
-                name
-                for name in {*found, *manifest.files}
-                if found.get(name) != manifest.files.get(name)
-            )
-            raise GenerationError(f"{folder} was altered: {', '.join(differing)}")
-        parts = Parts.load(folder, manifest.sentences, manifest.chunks)
-        _check_shape(folder, manifest, parts)
-        return manifest, parts
-
-    def forget(self, scope: Scope) -> None:
-        """Remove all generations of a scope; the lock stays with whoever holds it."""
-        home = self.folder(scope)
-        (home / "CURRENT").unlink(missing_ok=True)
-        for path in home.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
 
     def publish(
         self,
@@ -338,101 +262,30 @@ class GenerationStore:
         revision: int,
         model: str,
         articles: Sequence[IndexedArticle],
-        parts: Parts,
+        contents: Contents,
+        *,
+        before: Generation | None = None,
     ) -> Generation:
-        """Write a generation, read it back, and make it the live one.
+        """Write a generation, and make it the live one; what fails leaves the old one live.
+
+        ``before`` may lend what takes long to find, such as the clusters of its vectors.
 
         Raises:
-            OSError: the disk is full or cannot be written; the old one stays live.
+            OSError, StorageError: there is no space for it.
         """
-        home = self.folder(scope)
-        home.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix="building-", dir=home))
-        name = f"{revision:08}-{secrets.token_hex(4)}"
-        try:
-            parts.save(aside)
-            manifest = Manifest(
-                format=FORMAT,
-                scope=scope.key,
-                revision=revision,
-                model=model,
-                dimension=parts.sentence_vectors.dimension,
-                sentences=len(parts.sentences),
-                chunks=len(parts.chunk_words),
-                articles=tuple(articles),
-                files=_checksums(aside),
-            )
-            (aside / "manifest.json").write_text(json.dumps(asdict(manifest)), "utf-8")
-            # Read back before it is published, by the very checks that a later start makes.
-            checked = self._read(aside, scope, model)
-            _make_durable(aside)
-            aside.rename(home / name)
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
-        self._point(home, name)
-        self._prune(home, name)
-        return Generation(name, *checked)
 
-    @staticmethod
-    def _point(home: Path, name: str) -> None:
-        new = home / "CURRENT.new"
-        with new.open("w", encoding="ascii") as file:
-            file.write(name)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(home / "CURRENT")
-        _fsync(home)
+    def forget(self, scope: Scope) -> None:
+        """Remove all generations of a scope."""
 
-    @staticmethod
-    def _prune(home: Path, current: str) -> None:
-        """Remove all but the last few generations, and what a killed build left behind."""
-        named = [path for path in home.iterdir() if _is_name(path.name) and path.name != current]
-        named.sort(key=lambda path: path.stat().st_mtime_ns)
-        for path in [*named[: -(KEPT - 1)], *home.glob("building-*")]:
-            shutil.rmtree(path, ignore_errors=True)
+    def writing(self, scope: Scope, wait_s: float) -> AbstractContextManager[None]:
+        """Hold the one lock under which a scope's articles and index change.
+
+        Raises LibraryBusy when another has it for longer than ``wait_s``.
+        """
+
+    def scratch(self, scope: Scope) -> Path:
+        """A folder for what a build need not keep in memory."""
 
 
-def _is_name(name: str) -> bool:
-    revision, _, token = name.partition("-")
-    return revision.isdigit() and len(token) == 8 and token.isalnum()
-
-
-def _checksums(folder: Path) -> dict[str, str]:
-    paths = {
-        path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "manifest.json"
-    }
-
-    def digest(path: Path) -> str:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
-    if sum(path.stat().st_size for path in paths.values()) < _SMALL:
-        return {name: digest(path) for name, path in paths.items()}
-    with ThreadPoolExecutor(os.cpu_count(), "checking") as pool:
-        return dict(zip(paths, pool.map(digest, paths.values()), strict=True))
-
-
-def _check_shape(folder: Path, manifest: Manifest, parts: Parts) -> None:
-    rows = {len(parts.sentences), len(parts.sentence_vectors), len(parts.window_vectors)}
-    fits = rows == {manifest.sentences} and parts.sentences.dtype == SENTENCE
-    if not fits or parts.sentence_vectors.dimension != manifest.dimension:
-        raise GenerationError(f"the parts of {folder} do not agree with its manifest")
-
-
-def _make_durable(folder: Path) -> None:
-    for path in [*folder.rglob("*"), folder]:
-        _fsync(path)
-
-
-def _fsync(path: Path) -> None:
-    # Windows can neither open nor flush a folder; a rename is all it offers.
-    if os.name == "nt" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def new_name(revision: int) -> str:
+    return f"{revision:08}-{secrets.token_hex(4)}"

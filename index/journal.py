@@ -8,9 +8,8 @@ as the scope's preferences say.
 
 from __future__ import annotations
 
-import json
 import secrets
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -18,7 +17,8 @@ import sqlalchemy as sa
 
 from index.catalogue import Catalogue
 from index.schema import answers, feedback, preferences, scopes
-from index.types import About, Answer, Fact, Hit, Kind, Passage, Quote, Scope
+from index.serialising import from_json, to_json
+from index.types import Answer, Kind, Scope
 
 KEPT_DAYS = 30
 
@@ -132,7 +132,7 @@ class Journal:
                     question=record.answer.question or None,
                     kind=answer.kind.value,
                     elapsed_ms=answer.elapsed_ms,
-                    answer=_to_json(record.answer),
+                    answer=to_json(record.answer),
                 )
             )
         return record
@@ -146,7 +146,7 @@ class Journal:
         if row is None:
             return None
         return Record(
-            row.id, scope, row.asker, row.asked_at.replace(tzinfo=UTC), _from_json(row.answer)
+            row.id, scope, row.asker, row.asked_at.replace(tzinfo=UTC), from_json(row.answer)
         )
 
     def unanswered(self, scope: Scope, limit: int = 10) -> list[str]:
@@ -294,28 +294,3 @@ def _delete_answers(connection: sa.Connection, where: sa.ColumnElement[bool]) ->
 
 def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
-
-
-def _to_json(answer: Answer) -> str:
-    return json.dumps(asdict(answer))
-
-
-def _from_json(text: str) -> Answer:
-    raw = json.loads(text)
-    return Answer(
-        **raw
-        | {
-            "kind": Kind(raw["kind"]),
-            "quotes": tuple(Quote(**_scoped(quote)) for quote in raw["quotes"]),
-            "passages": tuple(
-                Hit(Passage(**_scoped(hit["passage"])), hit["score"]) for hit in raw["passages"]
-            ),
-            # Both are missing from what the first version wrote.
-            "fact": Fact(raw["fact"]) if raw.get("fact") else None,
-            "about": tuple(About(**about) for about in raw.get("about", ())),
-        }
-    )
-
-
-def _scoped(raw: dict[str, Any]) -> dict[str, Any]:
-    return raw | {"scope": Scope(**raw["scope"])}

@@ -13,10 +13,10 @@ import re
 import threading
 import unicodedata
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,24 @@ def _stemmer() -> Stemmer.Stemmer:
     return stemmer
 
 
+class WordIndex(Protocol):
+    """BM25 over a fixed list of texts."""
+
+    def __len__(self) -> int: ...
+
+    def scores(self, query: Sequence[str]) -> Scores:
+        """BM25 of every text, shape (len(self),), 0 where no word matches."""
+
+    def idf(self, words: Sequence[str]) -> Scores:
+        """How telling each word is: ln(1 + (N - n + 0.5) / (n + 0.5)), n of N texts hold it."""
+
+
+def idf(size: int, holding: npt.ArrayLike) -> Scores:
+    """As Lucene has it, of words that stand in ``holding`` of ``size`` texts."""
+    n = np.asarray(holding, dtype=np.float64)
+    return np.log1p((size - n + 0.5) / (n + 0.5)).astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class _Postings:
     """Word w stands in texts ``rows[starts[w]:starts[w + 1]]``, which it gives ``scores``."""
@@ -99,14 +117,14 @@ class LexicalIndex:
         pairs, counts = np.unique(pairs, return_counts=True)
         columns, rows = np.divmod(pairs, max(size, 1))
         holding = np.bincount(columns, minlength=len(words))
-        idf = np.log1p((size - holding + 0.5) / (holding + 0.5))
+        telling = np.log1p((size - holding + 0.5) / (holding + 0.5))
         mean = lengths.mean() if size else 1.0
         norm = _K1 * (1 - _B + _B * lengths[rows] / mean)
         postings = _Postings(
             words,
             np.concatenate([[0], np.cumsum(holding)]).astype(np.int32),
             rows.astype(np.int32),
-            (idf[columns] * counts / (counts + norm)).astype(np.float32),
+            (telling[columns] * counts / (counts + norm)).astype(np.float32),
         )
         return cls(postings, size)
 
@@ -114,7 +132,6 @@ class LexicalIndex:
         return self._size
 
     def scores(self, query: Sequence[str]) -> Scores:
-        """BM25 of every text, shape (len(self),), 0 where no word matches."""
         scores = np.zeros(self._size, dtype=np.float32)
         for word in query:
             of_word = self._postings.of(word)
@@ -122,10 +139,14 @@ class LexicalIndex:
         return scores
 
     def idf(self, words: Sequence[str]) -> Scores:
-        """How telling each word is: ln(1 + (N - n + 0.5) / (n + 0.5)), n texts hold it."""
         found = [self._postings.of(word) for word in words]
-        n = np.array([one.stop - (one.start or 0) for one in found], dtype=np.float32)
-        return np.log1p((self._size - n + 0.5) / (n + 0.5)).astype(np.float32)
+        return idf(self._size, [one.stop - (one.start or 0) for one in found])
+
+    def postings(self) -> Iterator[tuple[str, npt.NDArray[np.int32], Scores]]:
+        """Each word with the texts that hold it, and what it adds to their scores."""
+        for word in self._postings.words:
+            of_word = self._postings.of(word)
+            yield word, self._postings.rows[of_word], self._postings.scores[of_word]
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True)

@@ -9,14 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-
-from filelock import FileLock, Timeout
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from index.building import Builder, Built
 from index.catalogue import Catalogue
-from index.database import mapped
+from index.database import Database
 from index.embedding import Embedder
 from index.errors import (
     ArticleNotFound,
@@ -26,6 +24,8 @@ from index.errors import (
     LibraryFull,
 )
 from index.generation import Generation, GenerationStore, IndexedArticle, Searched
+from index.generation_files import GenerationFiles
+from index.sqlite import SqliteDatabase
 from index.types import (
     Article,
     Document,
@@ -42,6 +42,17 @@ _WRITE_WAIT_S = 30
 
 Refresh = Callable[[Progress], list[tuple[str, str]]]
 """Brings the catalogue up to date; (title, reason) of each article that could not be read."""
+
+
+def store_of(database: Database, folder: Path) -> GenerationStore:
+    """Where generations are kept: beside the catalogue, in PostgreSQL or in ``folder``."""
+    if isinstance(database, SqliteDatabase):
+        return GenerationFiles(folder)
+    from index.postgres.database import PostgresDatabase  # noqa: PLC0415 - its driver is optional
+    from index.postgres.generations import GenerationRows  # noqa: PLC0415
+
+    assert isinstance(database, PostgresDatabase)
+    return GenerationRows(database, folder)
 
 
 class Library:
@@ -68,7 +79,7 @@ class Library:
         Raises:
             LibraryFull: the scope would have more than ``most`` articles then.
         """
-        with self._writing(scope, _WRITE_WAIT_S):
+        with self._store.writing(scope, _WRITE_WAIT_S):
             if most is not None:
                 known = {article.source for article in self._catalogue.articles(scope)}
                 total = len(known | {document.source for document in documents})
@@ -84,7 +95,7 @@ class Library:
 
     def undelete(self, scope: Scope, article_id: int) -> Article:
         """Take a removal back; ArticleNotFound when there is nothing to take back."""
-        with self._writing(scope, _WRITE_WAIT_S):
+        with self._store.writing(scope, _WRITE_WAIT_S):
             article = self._catalogue.undelete(scope, article_id)
             self._build(scope, silent)
         return article
@@ -93,7 +104,7 @@ class Library:
         """Remove an article at once; ArticleNotFound when there is none."""
         article = self._catalogue.remove(scope, article_id)
         try:
-            with self._writing(scope, _WRITE_WAIT_S):
+            with self._store.writing(scope, _WRITE_WAIT_S):
                 self._build(scope, silent)
         except LibraryBusy:
             # Questions pass over it from now on; the next build leaves it out.
@@ -103,7 +114,7 @@ class Library:
     def reindex(self, scope: Scope, refresh: Refresh, progress: Progress) -> ReindexReport:
         """Refresh the catalogue and publish a new generation; LibraryBusy when one is under way."""
         started = time.perf_counter()
-        with self._writing(scope, wait_s=0):
+        with self._store.writing(scope, wait_s=0):
             before = self._indexed(scope)
             failed = refresh(progress)
             built = self._build(scope, progress)
@@ -115,7 +126,7 @@ class Library:
 
     def roll_back(self, scope: Scope, name: str, progress: Progress) -> Built:
         """Make the articles what they were in a kept generation; LibraryBusy when changing."""
-        with self._writing(scope, wait_s=0):
+        with self._store.writing(scope, wait_s=0):
             chosen = next((one for one in self.kept(scope) if one.name == name), None)
             if chosen is None:
                 raise ArticleNotFound(f"{scope} keeps no generation {name!r} any more")
@@ -124,7 +135,7 @@ class Library:
 
     def refresh(self, scope: Scope, refresh: Refresh) -> None:
         """Refresh the catalogue, and build only where that changed something."""
-        with self._writing(scope, wait_s=0):
+        with self._store.writing(scope, wait_s=0):
             refresh(silent)
             if self._is_due(scope, self._published(scope)):
                 self._build(scope, silent)
@@ -147,11 +158,10 @@ class Library:
 
     def forget(self, scope: Scope) -> None:
         """Delete a scope's articles, records and index."""
-        with self._writing(scope, _WRITE_WAIT_S):
+        with self._store.writing(scope, _WRITE_WAIT_S):
             self._catalogue.forget(scope)
             self._loaded.pop(scope, None)
-            with mapped(self._store.folder(scope)):
-                self._store.forget(scope)
+            self._store.forget(scope)
 
     def searched(self, scope: Scope, only: Collection[Article] | None = None) -> list[Searched]:
         """The indexes that a question in ``scope`` reads: its own and the shared one.
@@ -197,7 +207,7 @@ class Library:
             return generation
         try:
             # Nobody waits for another builder: what there is, or its lack, is told at once.
-            with self._writing(scope, wait_s=0):
+            with self._store.writing(scope, wait_s=0):
                 generation = self._published(scope)
                 if self._is_due(scope, generation):
                     log.info("rebuilding the index of %s from the catalogue", scope)
@@ -251,25 +261,6 @@ class Library:
             if len(mine) and int(mine["end"].max()) > length:
                 problems.append(f"the index points past the end of {article.title!r}")
         return problems
-
-    @contextmanager
-    def _writing(self, scope: Scope, wait_s: float) -> Iterator[None]:
-        """Hold the one lock under which a scope's articles and index change."""
-        home = self._store.folder(scope)
-        # A lock of its own for each call: threads of one process exclude each other too.
-        lock = FileLock(home / "lock", timeout=wait_s)
-        try:
-            with mapped(home):
-                home.mkdir(parents=True, exist_ok=True)
-                lock.acquire()
-        except Timeout as error:
-            raise LibraryBusy(
-                f"the library of {scope} is being changed already; try again in a moment"
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:

@@ -19,7 +19,7 @@ from index.catalogue import Catalogue, StoredText, content_hash
 from index.database import mapped
 from index.embedding import Embedder, Step, Vectors
 from index.errors import ArticleNotFound, BadInput, RehearsalOutdated
-from index.generation import GenerationStore
+from index.generation_files import GenerationFiles
 from index.golden import GoldenSet, passes
 from index.intake import Intake, can_take_again
 from index.journal import Journal
@@ -194,13 +194,13 @@ class Rehearsals(Articles):
 
         data_dir = self._settings.data_dir
         with (
-            mapped(data_dir),
+            mapped(),
             TemporaryDirectory(prefix=REHEARSALS, dir=data_dir) as folder,
         ):
             embedder = Recalling(self._embedder, self._catalogue, (scope, Scope.shared()))
             catalogue = Catalogue.open(Path(folder))
             try:
-                store = GenerationStore(Path(folder) / "index")
+                store = GenerationFiles(Path(folder) / "index")
                 library = Library(catalogue, store, embedder)
                 library.put(scope, documents, building)
                 if shared is not None:

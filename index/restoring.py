@@ -28,7 +28,7 @@ def restore(data_dir: Path, backup: Path) -> Path | None:
         raise SourceError(f"There is no file {str(backup)!r}. Give the path of a backup.")
     check_backup(backup)
     catalogue = data_dir / "catalogue.sqlite"
-    with mapped(data_dir):
+    with mapped():
         data_dir.mkdir(parents=True, exist_ok=True)
         copied = data_dir / "restoring.sqlite"
         try:

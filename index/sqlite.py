@@ -146,7 +146,7 @@ def fold_in_log(file: Path) -> None:
 def _mapped(path: object) -> Iterator[None]:
     """Turn SQLite's and the file system's errors into the engine's."""
     try:
-        with mapped(path):
+        with mapped():
             yield
     except sa.exc.DatabaseError as error:
         raise _database_error(path, error) from error

@@ -43,6 +43,10 @@ class VectorIndex(Protocol):
     @property
     def dimension(self) -> int: ...
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether ``vectors`` are the very ones that were indexed."""
+
     def search(self, query: Vectors, limit: int, among: Rows | None = None) -> tuple[Rows, Vectors]:
         """The best rows for one query of shape (dimension,) and their scores, best first.
 
@@ -55,12 +59,10 @@ class VectorIndex(Protocol):
     def vectors(self, rows: Rows) -> Vectors:
         """The vectors of given rows, shape (len(rows), dimension)."""
 
-    def save(self, path: Path) -> None: ...
-
 
 def build(
     vectors: Vectors, *, flat_up_to: int = FLAT_UP_TO, like: VectorIndex | None = None
-) -> VectorIndex:
+) -> FlatIndex | LargeIndex:
     """Index ``vectors``, shape (n, dimension), which may be mapped from a file.
 
     With more than ``flat_up_to`` rows search is by clusters: those of ``like``, an index of
@@ -86,6 +88,8 @@ def load(path: Path) -> VectorIndex:
 
 class FlatIndex:
     """Exact search, all in memory."""
+
+    is_exact = True
 
     def __init__(self, index: faiss.IndexFlatIP) -> None:
         self._index = index
@@ -127,6 +131,8 @@ class FlatIndex:
 
 class LargeIndex:
     """Search by clusters. Scores are 0.01 from the exact ones at most, mostly a tenth of that."""
+
+    is_exact = False
 
     def __init__(self, clusters: faiss.IndexIVFScalarQuantizer) -> None:
         self.clusters = clusters

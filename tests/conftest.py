@@ -73,10 +73,10 @@ def postgres_url(postgres: Server) -> Iterator[str]:
     execute(postgres.url(), f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    """What a test that asks for it is run with, one after the other."""
-    return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+@pytest.fixture
+def database_url() -> str | None:
+    """None, which is SQLite; a module may say otherwise (``tests.postgres.on_both``)."""
+    return None
 
 
 @pytest.fixture

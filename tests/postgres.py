@@ -25,6 +25,12 @@ import pytest
 _LONGEST_START_S = 60
 
 
+@pytest.fixture(params=["sqlite", "postgres"], name="database_url")
+def on_both(request: pytest.FixtureRequest) -> str | None:
+    """Imported by a module, it runs those of its tests that use a database with either."""
+    return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

@@ -15,7 +15,7 @@ from bot.errors import BotError
 from bot.offload import Offload
 from bot.panels.guide import welcome_panel
 from bot.servers import FILE_NAME, Servers
-from index import EngineError, Scope
+from index import EngineError, LibraryBusy, Scope
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,9 @@ class Guilds(commands.Cog):
     async def on_ready(self) -> None:
         """Catch up with what happened while the bot was down."""
         here = {guild.id: guild for guild in self.bot.guilds}
-        joined, left = here.keys() - self.servers.known, self.servers.known - here.keys()
+        joined, gone = here.keys() - self.servers.known, self.servers.known - here.keys()
+        # The others may be where another process is: its shards were this one's before.
+        left = {guild_id for guild_id in gone if self.bot.serves(guild_id)}
         await self._note(joined=joined, left=left)
         for guild_id in joined:
             if _is_new(here[guild_id]):
@@ -115,11 +117,20 @@ class Guilds(commands.Cog):
         for scope in engine.journal.expired(now):
             if scope in {Scope.guild(guild.id) for guild in tuple(self.bot.guilds)}:
                 engine.journal.rejoin(scope)  # nobody noticed the return
-                continue
-            engine.forget(scope)
-            log.info("deleted %s, which was left long ago", scope)
-        engine.journal.purge(now)
-        engine.prune(now)
+            elif self._may_tell(scope):
+                engine.forget(scope)
+                log.info("deleted %s, which was left long ago", scope)
+        try:
+            with self.bot.alone("cleaning"):
+                engine.journal.purge(now)
+                engine.prune(now)
+        except LibraryBusy as error:
+            log.info("nothing that has expired was deleted: %s", error)
+
+    def _may_tell(self, scope: Scope) -> bool:
+        """Whether this process would see it if the bot were back in that server."""
+        kind, _, number = scope.key.partition(":")
+        return kind != "guild" or self.bot.serves(int(number))
 
 
 def _is_new(guild: discord.Guild) -> bool:

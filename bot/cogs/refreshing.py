@@ -10,6 +10,7 @@ from discord.ext import commands, tasks
 from bot.client import ArticleBot
 from bot.errors import ShuttingDown
 from bot.offload import Offload
+from index import LibraryBusy
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +36,25 @@ class Refreshing(commands.Cog):
     @tasks.loop(seconds=LOOK_EVERY.total_seconds())
     async def look(self) -> None:
         every = timedelta(hours=self.bot.options.refresh_hours)
-        engine, now = self.bot.engine, datetime.now(UTC)
         try:
-            count = await self._reading.run(
-                lambda _: engine.refresh_due(every, now, stop=lambda: self.bot.closing)
-            )
+            count = await self._reading.run(lambda _: self._refresh(every))
         except ShuttingDown:
+            return
+        except LibraryBusy as error:
+            log.debug("no page is read: %s", error)
             return
         except Exception:  # a loop of discord.py's would end for good, for every server
             log.exception("pages that are due are read later")
             return
         if count:
             log.info("read %d pages again", count)
+
+    def _refresh(self, every: timedelta) -> int:
+        # Two processes would ask each site twice.
+        with self.bot.alone("refreshing"):
+            return self.bot.engine.refresh_due(
+                every, datetime.now(UTC), stop=lambda: self.bot.closing
+            )
 
     @look.before_loop
     async def _until_ready(self) -> None:

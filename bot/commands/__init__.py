@@ -25,6 +25,7 @@ from bot.commands.library import (
     verify,
 )
 from bot.commands.session import Session
+from bot.commands.work import work
 from bot.exits import epilog
 
 HOW_TO_CONNECT = (
@@ -82,5 +83,6 @@ for command in (
     restore,
     evaluate,
     doctor,
+    work,
 ):
     cli.add_command(command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +63,12 @@ class Session:
             engine.warm(Scope.shared(), Scope.local())
 
     def run_discord(self) -> None:
-        with self._ready() as engine:
+        if self.settings.answer_in == "workers":
+            # They have the models, and put the shared article in place.
+            opened: AbstractContextManager[Engine] = self._open(self.settings, queued=True)
+        else:
+            opened = self._ready()
+        with opened as engine:
             self.start_discord(engine, self.settings)
 
     @contextmanager
@@ -84,8 +89,11 @@ class Session:
                     engine.warm(Scope.local())
                 yield engine
 
-    def _open(self, settings: Settings, *, asked: bool = False) -> Engine:
-        """``asked``: it will be, so that the models had better load while the rest starts."""
+    def _open(self, settings: Settings, *, asked: bool = False, queued: bool = False) -> Engine:
+        """``asked``: it will be, so that the models had better load while the rest starts.
+
+        ``queued``: workers will be, in its place.
+        """
         with self.screen.working("Starting"):
             # Seconds of imports; help goes without.
             from index import Models  # noqa: PLC0415
@@ -98,4 +106,9 @@ class Session:
                     models.begin_loading()
             from index import Engine  # noqa: PLC0415
 
-            return Engine.open(settings, embedder=embedder, reader=reader)
+            kind = Engine
+            if queued:
+                from index import QueuedEngine  # noqa: PLC0415 - its driver is seldom installed
+
+                kind = QueuedEngine
+            return kind.open(settings, embedder=embedder, reader=reader)

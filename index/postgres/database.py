@@ -6,15 +6,16 @@ order. What only reads takes the first that answers, what writes the one that ma
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
 import sqlalchemy as sa
-from psycopg import errors
+from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from index.database import migrate, schema_of
@@ -33,8 +34,13 @@ _PATIENCE: dict[str, Any] = {
     "keepalives_count": 2,
     "tcp_user_timeout": 6_000,
 }
-_STATEMENT_S = 15
 _LOCK_S = 10
+_SETTINGS = f"""
+    SET timezone = 'UTC'; SET statement_timeout = '15s'; SET lock_timeout = '{_LOCK_S}s';
+    SET idle_in_transaction_session_timeout = '60s';
+    SET hnsw.ef_search = 400; SET hnsw.iterative_scan = 'relaxed_order'
+"""
+"""Without the last one a search by graph that leaves rows out comes back short."""
 _POOL = 5
 _POOL_OVERFLOW = 20
 
@@ -55,9 +61,8 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         self._url = url
         self.where = _told(url)
-        # A dead connection costs a question another try, and a ping would cost each question.
         self._readers = self._pool("any", isolation_level="AUTOCOMMIT")
-        self._writers = self._pool("read-write", pool_pre_ping=True)
+        self._writers = self._pool("read-write")
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -91,11 +96,11 @@ class PostgresDatabase:
             yield connection
 
     @contextmanager
-    def locked(self, name: str, wait_s: float) -> Iterator[None]:
+    def locked(self, name: str, wait_s: float, busy: str) -> Iterator[None]:
         """Hold the lock of that name, across all processes, for as long as it takes.
 
-        Raises LibraryBusy when another has it for longer than ``wait_s``. The lock is lost with
-        the server: what is done under it must bear that another does it too.
+        The lock is lost with the server: what is done under it must bear that another does it
+        too. Raises LibraryBusy, saying ``busy``, when another has it for longer than ``wait_s``.
         """
         with self._mapped():
             connection = self._connect("read-write")
@@ -106,11 +111,19 @@ class PostgresDatabase:
                 query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
                 while connection.execute(query, [name]).fetchone() != (True,):
                     if time.monotonic() > until:
-                        raise LibraryBusy(f"{name}: another process does this; try again soon")
+                        raise LibraryBusy(busy)
                     time.sleep(0.05)
             yield
         finally:
             connection.close()  # and with it the lock
+
+    @contextmanager
+    def listening(self, channel: str) -> Iterator[psycopg.Connection[Any]]:
+        """A connection to the primary that hears what is notified on ``channel``."""
+        with self._mapped(), closing(self._connect("read-write")) as connection:
+            connection.autocommit = True
+            connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            yield connection
 
     def back_up(self, file: Path) -> None:
         raise StorageError(
@@ -135,7 +148,7 @@ class PostgresDatabase:
             migrate(connection, self.where)
 
     def _pool(self, attributes: str, **chosen: Any) -> sa.Engine:
-        return sa.create_engine(
+        pool = sa.create_engine(
             "postgresql+psycopg://",
             creator=lambda: self._connect(attributes),
             pool_size=_POOL,
@@ -144,16 +157,19 @@ class PostgresDatabase:
             pool_use_lifo=True,
             **chosen,
         )
+        sa.event.listen(pool, "checkout", _refuse_dead)
+        return pool
 
     def _connect(self, attributes: str) -> psycopg.Connection[Any]:
         connection = psycopg.connect(
             self._url, autocommit=True, target_session_attrs=attributes, **_PATIENCE
         )
-        connection.execute(
-            f"SET timezone = 'UTC'; SET statement_timeout = '{_STATEMENT_S}s';"
-            f" SET lock_timeout = '{_LOCK_S}s'; SET idle_in_transaction_session_timeout = '60s'"
-        )
-        connection.autocommit = False
+        try:
+            connection.execute(_SETTINGS)
+            connection.autocommit = False
+        except psycopg.Error:
+            connection.close()
+            raise
         return connection
 
     @contextmanager
@@ -180,9 +196,29 @@ class PostgresDatabase:
                 f"{self.where} cannot be used ({said}); create the database, and let the user of"
                 " DATABASE_URL own it"
             )
+        if isinstance(error, errors.ReadOnlySqlTransaction):  # no primary any more
+            self._writers.dispose()
         if isinstance(error, (*_AWAY, errors.QueryCanceled)):
             return DatabaseAway(f"{self.where} does not answer; try again in a moment ({said})")
         return CatalogueError(f"{self.where} failed: {said}")
+
+
+def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
+    """Have another connection made where the server of this one is gone.
+
+    Nobody speaks on an idle connection but a server that ends it. To look costs microseconds,
+    where a ping would cost each query a journey.
+    """
+    if connection.closed or _is_readable(connection.pgconn.socket):
+        raise sa.exc.InvalidatePoolError
+
+
+def _is_readable(descriptor: int) -> bool:
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([descriptor], [], [], 0)[0])
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def hold(connection: sa.Connection, name: str) -> None:

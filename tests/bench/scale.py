@@ -35,12 +35,12 @@ from index.embedding import PackagedEmbedder
 from index.generation import (
     SENTENCE,
     Candidates,
+    Contents,
     Generation,
-    GenerationStore,
     IndexedArticle,
-    Parts,
     Searched,
 )
+from index.generation_files import GenerationFiles
 from index.lexical import LexicalIndex, tokens
 from index.ranking import fuse
 from index.types import Scope
@@ -139,7 +139,7 @@ class Real:
 
 def measure(folder: Path, real: Real, size: int) -> dict[str, Any]:
     home = folder / str(size)
-    store = GenerationStore(home)
+    store = GenerationFiles(home)
     scope = Scope.local()
     name = store.current(scope)
     assert name is not None
@@ -185,10 +185,10 @@ def publish(home: Path, real: Real, size: int) -> None:
         [np.arange(len(real.sentences)), chance.integers(len(real.sentences), size=size)]
     )[:size]
     begun = time.perf_counter()
-    parts = Parts(
+    contents = Contents(
         sentences=records(size),
-        sentence_vectors=build(around(making, NAMES[0], real.sentences, origin, chance)),
-        window_vectors=build(around(making, NAMES[1], real.windows, origin, chance)),
+        sentence_vectors=around(making, NAMES[0], real.sentences, origin, chance),
+        window_vectors=around(making, NAMES[1], real.windows, origin, chance),
         sentence_words=LexicalIndex.build(worded(real.words["sentences"], origin)),
         window_words=LexicalIndex.build(worded(real.words["windows"], origin)),
         chunk_words=LexicalIndex.build(
@@ -197,7 +197,7 @@ def publish(home: Path, real: Real, size: int) -> None:
         ),
     )
     article = IndexedArticle(1, 1, "Synthetic", "bench", 1)
-    GenerationStore(making).publish(Scope.local(), 1, "bench", [article], parts)
+    GenerationFiles(making).publish(Scope.local(), 1, "bench", [article], contents)
     took = time.perf_counter() - begun
     (making / "built.json").write_text(json.dumps({"build_s": took}), "utf-8")
     making.rename(home)

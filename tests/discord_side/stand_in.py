@@ -122,6 +122,7 @@ class StandInEngine:
     asked: list[tuple[Scope, str]] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
     passages: int = 1
+    turns: Any = None
     listed: list[Scope] = field(default_factory=list)
     reindexed: list[Scope] = field(default_factory=list)
     refreshed: list[Article | None] = field(default_factory=list)

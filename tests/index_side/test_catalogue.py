@@ -15,8 +15,9 @@ from alembic.script import ScriptDirectory
 
 from index import ArticleNotFound, CatalogueError, Document, LibraryBusy, Scope, StorageError
 from index.catalogue import Catalogue
-from index.sqlite import SqliteDatabase
 from index.schema import SCHEMA, metadata
+from index.sqlite import SqliteDatabase
+from tests.postgres import on_both  # noqa: F401 - a fixture
 
 LOCAL = Scope.local()
 

@@ -154,7 +154,6 @@ def test_long_texts_are_compared_in_no_time() -> None:
     assert (len(found.removed), len(found.added), found.changed) == (6_000, 6_000, ())
 
 
-@pytest.mark.parametrize("database_url", [None])
 def test_a_backup_taken_under_load_answers_alike_elsewhere(open_engine, tmp_path, embedder) -> None:
     """While one thread adds and another asks; what is restored is one state, whole."""
     engine: Engine = open_engine(threshold=0)

@@ -30,6 +30,7 @@ from index.embedding import PackagedEmbedder
 from index.reader.spans import SpanReader
 from index.vectors import LargeIndex, VectorIndex, build
 from tests.conftest import AXES, WordEmbedder
+from tests.postgres import on_both  # noqa: F401 - a fixture
 
 LOCAL, ONE, TWO = Scope.local(), Scope.guild(1), Scope.guild(2)
 TEXT = b"The king has a ship. The queen has gold.\n\nA storm came to the island."
@@ -404,9 +405,7 @@ def test_a_scope_that_is_being_indexed_for_the_first_time_keeps_nobody_waiting(
     engine: Engine, tmp_path: Path
 ) -> None:
     engine._catalogue.put(LOCAL, Document("A", "The king has gold.", "/a", "text/plain"))
-    home = tmp_path / "data" / "index" / "local"
-    home.mkdir(parents=True)
-    with FileLock(home / "lock"), pytest.raises(LibraryBusy, match="try again"):
+    with engine._library._store.writing(LOCAL, 0), pytest.raises(LibraryBusy, match="try again"):
         engine.ask(LOCAL, "Who has gold?")
     assert engine.ask(LOCAL, "Who has gold?", threshold=0).answered
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index import Engine, GenerationError, Scope, StorageError
-from index.generation import KEPT, GenerationStore, Parts
+from index import Engine, GenerationError, Scope, StorageError, generation_files
+from index.generation import KEPT
+from index.generation_files import GenerationFiles
 from index.lexical import LexicalIndex, tokens
 from tests.conftest import AXES, WordEmbedder
 
@@ -22,28 +23,28 @@ TEXT = b"The king has a ship. The queen has gold.\n\nA storm came to the island.
 
 
 @pytest.fixture
-def store(engine: Engine, tmp_path: Path) -> GenerationStore:
+def store(engine: Engine, tmp_path: Path) -> GenerationFiles:
     engine.add(LOCAL, TEXT)
-    return GenerationStore(tmp_path / "data" / "index")
+    return GenerationFiles(tmp_path / "data" / "index")
 
 
-def live(store: GenerationStore) -> Path:
+def live(store: GenerationFiles) -> Path:
     name = store.current(LOCAL)
     assert name is not None
     return store.folder(LOCAL) / name
 
 
-def load(store: GenerationStore, model: str = WordEmbedder.fingerprint):
+def load(store: GenerationFiles, model: str = WordEmbedder.fingerprint):
     return store.load(LOCAL, live(store).name, model)
 
 
-def test_what_was_published_is_loaded(store: GenerationStore) -> None:
+def test_what_was_published_is_loaded(store: GenerationFiles) -> None:
     generation = load(store)
     assert (len(generation), generation.manifest.dimension) == (3, WordEmbedder.dimension)
     assert [article.paragraphs for article in generation.manifest.articles] == [2]
 
 
-def test_every_file_is_checked_against_the_manifest(store: GenerationStore) -> None:
+def test_every_file_is_checked_against_the_manifest(store: GenerationFiles) -> None:
     files = [path for path in live(store).rglob("*") if path.is_file()]
     assert len(files) > 5
     for path in files:
@@ -56,7 +57,7 @@ def test_every_file_is_checked_against_the_manifest(store: GenerationStore) -> N
         load(store)
 
 
-def test_a_missing_or_foreign_file_is_noticed(store: GenerationStore) -> None:
+def test_a_missing_or_foreign_file_is_noticed(store: GenerationFiles) -> None:
     (live(store) / "stray").write_text("x")
     with pytest.raises(GenerationError, match="stray"):
         load(store)
@@ -66,7 +67,7 @@ def test_a_missing_or_foreign_file_is_noticed(store: GenerationStore) -> None:
         load(store)
 
 
-def test_an_index_of_another_model_is_refused(store: GenerationStore) -> None:
+def test_an_index_of_another_model_is_refused(store: GenerationFiles) -> None:
     with pytest.raises(GenerationError, match="made by words@1, not by other@2"):
         load(store, "other@2")
 
@@ -76,7 +77,7 @@ def test_an_index_of_another_model_is_refused(store: GenerationStore) -> None:
     [("format", 99, "has format 99"), ("scope", "guild:1", "belongs to guild:1")],
 )
 def test_an_index_of_another_format_or_scope_is_refused(
-    store: GenerationStore, field: str, value: object, message: str
+    store: GenerationFiles, field: str, value: object, message: str
 ) -> None:
     path = live(store) / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
@@ -85,13 +86,13 @@ def test_an_index_of_another_format_or_scope_is_refused(
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "", "00000001", "\u00e9"])
-def test_current_must_name_a_generation(store: GenerationStore, name: str) -> None:
+def test_current_must_name_a_generation(store: GenerationFiles, name: str) -> None:
     (store.folder(LOCAL) / "CURRENT").write_text(name, "utf-8")
     with pytest.raises(GenerationError, match="CURRENT"):
         store.current(LOCAL)
 
 
-def test_only_the_last_few_stay(engine: Engine, store: GenerationStore) -> None:
+def test_only_the_last_few_stay(engine: Engine, store: GenerationFiles) -> None:
     left_behind = store.folder(LOCAL) / "building-killed"
     left_behind.mkdir()
     for _ in range(KEPT + 2):
@@ -103,15 +104,15 @@ def test_only_the_last_few_stay(engine: Engine, store: GenerationStore) -> None:
 
 
 def test_a_disk_that_fills_up_while_building_leaves_the_old_one_live(
-    engine: Engine, store: GenerationStore, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, store: GenerationFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = live(store)
 
-    def full(self: Parts, folder: Path) -> None:
+    def full(_contents: object, folder: Path, _before: object) -> None:
         (folder / "half").write_text("x")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Parts, "save", full)
+    monkeypatch.setattr(generation_files, "_save", full)
     with pytest.raises(StorageError, match="No space left"):
         engine.reindex(LOCAL)
     assert live(store) == before
@@ -122,7 +123,7 @@ def test_a_disk_that_fills_up_while_building_leaves_the_old_one_live(
 @pytest.mark.parametrize("damage", ["truncate", "remove", "current", "model"])
 def test_a_damaged_index_is_rebuilt_from_the_catalogue(
     open_engine: Callable[..., Engine],
-    store: GenerationStore,
+    store: GenerationFiles,
     damage: str,
     embedder: WordEmbedder,
 ) -> None:
@@ -157,7 +158,7 @@ def test_candidates_and_their_scores_are_those_of_brute_force(
 ) -> None:
     engine.forget(LOCAL)
     engine.add(LOCAL, " ".join(sentences).encode())
-    store = GenerationStore(tmp_path / "data" / "index")
+    store = GenerationFiles(tmp_path / "data" / "index")
     generation = load(store)
     query = WordEmbedder().encode([word])[0]
     found = generation.candidates(query, tokens(word), limit=100)

@@ -12,6 +12,7 @@ import pytest
 from index import Answer, Document, Hit, Kind, Passage, Quote, Scope
 from index.catalogue import Catalogue
 from index.journal import KEPT_DAYS, Journal, Kept, Preferences
+from tests.postgres import on_both  # noqa: F401 - a fixture
 
 ONE, TWO = Scope.guild(1), Scope.guild(2)
 QUOTE = Quote(ONE, 1, 1, "A", "/a", 0, 8, "It sank.", 1, 1)

@@ -35,6 +35,7 @@ from index import (
     LanguageError,
     LibraryBusy,
     ModelError,
+    QueuedEngine,
     Scope,
     SourceError,
 )
@@ -55,7 +56,10 @@ KEYS = [
     "quotes",
     "passages",
 ]
-COMMANDS = ["chat", "ask", "search", "add", "list", "remove", "reindex", "verify", "evaluate"]
+COMMANDS = [
+    *("chat", "ask", "search", "add", "list", "remove", "reindex", "verify", "evaluate"),
+    "work",
+]
 
 ISLAND = (
     "The island had a king. He was called Olaf the Tall.\n\n"
@@ -675,6 +679,23 @@ class TestTheProgram:
         assert ran.err.splitlines()[0].startswith("Error: THRESHOLD: 'seven'")
         assert ran.err.splitlines()[1].startswith("WORKERS: '0'")
         assert run("--help").code == 0
+
+    def test_with_workers_it_opens_an_engine_that_they_answer_for(
+        self, run, monkeypatch, postgres_url
+    ):
+        started = []
+        monkeypatch.setattr(program, "_start_discord", lambda *given: started.append(given))
+        monkeypatch.setenv("DISCORD_TOKEN", "a.b.c")
+        monkeypatch.setenv("DATABASE_URL", postgres_url)
+        monkeypatch.setenv("ANSWER_IN", "workers")
+        assert run().code == 0
+        ((engine, _),) = started
+        assert isinstance(engine, QueuedEngine)
+
+    def test_a_worker_needs_a_database(self, run):
+        ran = run("work")
+        assert (ran.code, ran.out) == (Exit.USAGE, "")
+        assert ran.err.startswith("Error: `article-bot work` takes questions from PostgreSQL")
 
     def test_help_teaches_every_command_and_every_exit_code(self, run):
         text = run("--help").out

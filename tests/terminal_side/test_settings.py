@@ -191,3 +191,42 @@ def test_an_address_that_is_none_is_refused(monkeypatch, address):
     monkeypatch.setenv("HTTP_ADDRESS", address)
     with pytest.raises(SettingsError, match=r"HTTP_ADDRESS: .* must be a host and a port"):
         read_settings(None)
+
+
+@pytest.mark.parametrize(
+    ("written", "numbers"),
+    [("0-3", (0, 1, 2, 3)), ("5", (5,)), ("0, 2,5 - 6", (0, 2, 5, 6)), ("", None)],
+)
+def test_shards_are_numbers_and_ranges_of_numbers(monkeypatch, written, numbers):
+    monkeypatch.setenv("SHARD_COUNT", "16")
+    monkeypatch.setenv("SHARD_IDS", written)
+    settings = read_settings(None)
+    assert (settings.shard_count, settings.shards) == (16, numbers)
+
+
+@pytest.mark.parametrize(
+    ("count", "written", "said"),
+    [
+        ("16", "0-x", "SHARD_IDS: '0-x' does not fit: must be numbers of shards, as in 0-3"),
+        ("16", "3-0", "SHARD_IDS: '3-0' does not fit: must be numbers of shards"),
+        ("16", "1,", "SHARD_IDS: '1,' does not fit: must be numbers of shards"),
+        ("16", "0-3,2", "SHARD_IDS: '0-3,2' does not fit: must name shard 2 once."),
+        ("16", "12-16", "SHARD_IDS names shard 16; with SHARD_COUNT=16 they are 0 to 15."),
+        ("", "0", "SHARD_IDS needs SHARD_COUNT, the shards of all processes together."),
+        ("0", "", "SHARD_COUNT: '0' does not fit: must be greater than or equal to 1."),
+    ],
+)
+def test_shards_that_do_not_fit_are_refused(monkeypatch, count, written, said):
+    monkeypatch.setenv("SHARD_COUNT", count)
+    monkeypatch.setenv("SHARD_IDS", written)
+    with pytest.raises(SettingsError) as refused:
+        read_settings(None)
+    assert said in str(refused.value)
+
+
+def test_workers_need_a_database(monkeypatch):
+    monkeypatch.setenv("ANSWER_IN", "workers")
+    with pytest.raises(SettingsError, match=r"^ANSWER_IN=workers needs DATABASE_URL\.$"):
+        read_settings(None)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://host/name")
+    assert read_settings(None).answer_in == "workers"

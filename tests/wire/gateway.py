@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 import zlib
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -42,14 +44,38 @@ class Line:
                 await self.socket.send_str(frame)
 
 
+@dataclass
+class Session:
+    """What a shard's login began. What was dispatched is kept, and sent again after a RESUME."""
+
+    shard: int
+    line: Line | None
+    id: str = field(default_factory=snowflake)
+    events: list[tuple[str, Payload]] = field(default_factory=list)
+
+    async def send(self, name: str, data: Payload) -> None:
+        self.events.append((name, data))
+        if self.line is not None:
+            await self.line.send(DISPATCH, data, len(self.events), name)
+
+
+@dataclass(frozen=True)
+class Login:
+    """An IDENTIFY: of which shard, and when by the monotonic clock."""
+
+    shard: int
+    at: float
+
+
 class Gateway:
-    """One session at a time. What it dispatched is kept, and sent again after a RESUME."""
+    """One session for each shard. An event goes to the shard that its server belongs to."""
 
     def __init__(self, me: Payload, guilds: list[Payload]) -> None:
         self.me = me
         self.guilds = guilds
         self.url = ""
         self.identifies: list[Payload] = []
+        self.logins: list[Login] = []
         self.resumes: list[Payload] = []
         self.compressions: list[str | None] = []
         self.heartbeats = 0
@@ -58,14 +84,21 @@ class Gateway:
         self.replays_too_much = False
         self.is_open = asyncio.Event()
         self.is_open.set()
-        self.line: Line | None = None
-        self._session = ""
-        self._events: list[tuple[str, Payload]] = []
+        self._shards = 1
+        self._sessions: dict[int, Session] = {}
         self._sending = asyncio.Lock()
 
     @property
     def intents(self) -> int:
         return self.identifies[-1]["intents"] if self.identifies else 0
+
+    @property
+    def line(self) -> Line | None:
+        """The connection of the first shard, of a bot with one the only connection."""
+        return self._sessions[0].line if 0 in self._sessions else None
+
+    def shard_of(self, guild_id: str) -> int:
+        return (int(guild_id) >> 22) % self._shards
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.handshakes += 1
@@ -82,8 +115,9 @@ class Gateway:
         async for frame in socket:
             if frame.type is WSMsgType.TEXT and not line.silent:
                 await self._receive(line, json.loads(frame.data))
-        if self.line is line:
-            self.line = None
+        for session in self._sessions.values():
+            if session.line is line:
+                session.line = None
         return socket
 
     async def _receive(self, line: Line, frame: Payload) -> None:
@@ -93,46 +127,51 @@ class Gateway:
                 await line.send(ACK, None)
             case 2:
                 self.identifies.append(frame["d"])
-                await self._begin(line)
+                await self._begin(line, *frame["d"].get("shard", (0, 1)))
             case 6:
                 self.resumes.append(frame["d"])
                 await self._resume(line, frame["d"])
 
-    async def _begin(self, line: Line) -> None:
+    async def _begin(self, line: Line, shard: int, shards: int) -> None:
+        self.logins.append(Login(shard, time.monotonic()))
         async with self._sending:
-            self._session, self._events, self.line = snowflake(), [], line
+            self._shards = shards
+            self._sessions[shard] = session = Session(shard, line)
+            guilds = [guild for guild in self.guilds if self.shard_of(guild["id"]) == shard]
             ready = {
-                "v": 10, "user": self.me, "session_id": self._session, "shard": [0, 1],
-                "guilds": [{"id": guild["id"], "unavailable": True} for guild in self.guilds],
+                "v": 10, "user": self.me, "session_id": session.id, "shard": [shard, shards],
+                "guilds": [{"id": guild["id"], "unavailable": True} for guild in guilds],
                 "resume_gateway_url": self.url,
                 "application": {"id": self.me["id"], "flags": 0},
             }  # fmt: skip
-            await self._send("READY", ready)
-            for guild in self.guilds:
-                await self._send("GUILD_CREATE", guild)
+            await session.send("READY", ready)
+            for guild in guilds:
+                await session.send("GUILD_CREATE", guild)
 
     async def _resume(self, line: Line, asked: Payload) -> None:
-        if asked["session_id"] != self._session:
+        known = (one for one in self._sessions.values() if one.id == asked["session_id"])
+        session = next(known, None)
+        if session is None:
             await line.send(INVALID, False)
             return
         async with self._sending:
             seen = asked["seq"] - self.replays_too_much
             self.replays_too_much = False
-            for number, (name, data) in enumerate(self._events, 1):
+            for number, (name, data) in enumerate(session.events, 1):
                 if number > seen:
                     await line.send(DISPATCH, data, number, name)
-            self.line = line
-            await self._send("RESUMED", {})
-
-    async def _send(self, name: str, data: Payload) -> None:
-        self._events.append((name, data))
-        if self.line is not None:
-            await self.line.send(DISPATCH, data, len(self._events), name)
+            session.line = line
+            await session.send("RESUMED", {})
 
     async def dispatch(self, name: str, data: Payload) -> None:
-        """Send an event, or keep it for the RESUME while no connection is there."""
+        """Send an event, or keep it for the RESUME while no connection is there.
+
+        What belongs to no server, such as a direct message, goes to the first shard.
+        """
         async with self._sending:
-            await self._send(name, data)
+            shard = self.shard_of(data["guild_id"]) if "guild_id" in data else 0
+            if shard in self._sessions:
+                await self._sessions[shard].send(name, data)
 
     async def dispatch_message(self, name: str, message: Payload) -> None:
         """A message, as far as the session's intents let it through."""
@@ -148,20 +187,23 @@ class Gateway:
             return message
         return message | {"content": "", "components": [], "embeds": [], "attachments": []}
 
-    # How it breaks
+    # How it breaks, for the first shard
+
+    def _taken_from_session(self) -> Line:
+        line, self._sessions[0].line = self._sessions[0].line, None
+        assert line is not None
+        return line
 
     async def ask_to_reconnect(self) -> None:
         """Op 7. The connection that is asked is no longer the session's."""
         async with self._sending:
-            line, self.line = self.line, None
-        assert line is not None
+            line = self._taken_from_session()
         await line.send(RECONNECT, None)
 
     async def invalidate(self, *, resumable: bool) -> None:
         """Op 9."""
         async with self._sending:
-            line, self.line = self.line, None
-        assert line is not None
+            line = self._taken_from_session()
         await line.send(INVALID, resumable)
 
     async def ask_for_heartbeat(self) -> None:
@@ -171,9 +213,7 @@ class Gateway:
 
     def tear_down(self) -> None:
         """Reset the TCP connection under the session."""
-        line, self.line = self.line, None
-        assert line is not None
-        reset(line.request)
+        reset(self._taken_from_session().request)
 
     def fall_silent(self) -> None:
         """Send nothing more and heed nothing, while the connection stays open."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -71,16 +71,23 @@ class Asked:
 
 
 class Discord:
-    """Serves REST and gateway; remembers every request; fails where it is told to."""
+    """Serves REST and gateway; remembers every request; fails where it is told to.
 
-    def __init__(self) -> None:
+    ``at_once``: so many shards may log in at the same time. ``registers_in_s``: what it takes
+    to register commands.
+    """
+
+    def __init__(
+        self, guilds: Sequence[str] = (HARBOUR, SLOW, SLOWER), *, at_once: int = 1
+    ) -> None:
+        self.at_once = at_once
+        self.registers_in_s = 0.0
         self.me = payloads.user("article-bot", bot=True, id=APPLICATION)
         self.ann, self.bob, self.owner = (payloads.user(name) for name in ("ann", "bob", "olga"))
         self.channels = {
-            guild: payloads.text_channel(str(int(guild) + 9), guild)
-            for guild in (HARBOUR, SLOW, SLOWER)
+            guild: payloads.text_channel(str(int(guild) + 9), guild) for guild in guilds
         }
-        self.channel = self.channels[HARBOUR]
+        self.channel = self.channels[guilds[0]]
         self.foreign = payloads.text_channel(str(int(FOREIGN) + 9), FOREIGN)
         self.direct = payloads.direct_channel(payloads.snowflake(), self.ann)
         self.gateway = Gateway(
@@ -198,10 +205,13 @@ class Discord:
         }  # fmt: skip
 
     def _gateway_bot(self, *_: Any) -> Payload:
-        limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}
+        limit = {
+            "total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": self.at_once,
+        }  # fmt: skip
         return {"url": self.gateway.url, "shards": 1, "session_start_limit": limit}
 
-    def _register(self, _: dict[str, str], body: list[Payload]) -> list[Payload]:
+    async def _register(self, _: dict[str, str], body: list[Payload]) -> list[Payload]:
+        await asyncio.sleep(self.registers_in_s)
         self.commands = [
             {
                 "id": payloads.snowflake(), "application_id": APPLICATION, "version": "1",

@@ -18,11 +18,20 @@ START_WITHIN_S = 90.0
 STOP_WITHIN_S = 60.0
 
 
-class BotProcess:
-    """``python -m bot`` against a Discord on this machine. Its output is in ``log``."""
+RUN = "import sys; from bot.__main__ import main; sys.exit(main([]))"
 
-    def __init__(self, discord: Discord, data: Path, **settings: object) -> None:
+
+class BotProcess:
+    """``python -m bot`` against a Discord on this machine. Its output is in ``log``.
+
+    ``before`` is Python that the process runs first, for what no setting can change.
+    """
+
+    def __init__(
+        self, discord: Discord, data: Path, *, before: str | None = None, **settings: object
+    ) -> None:
         self.discord = discord
+        self.program = ("-m", "bot") if before is None else ("-c", f"{before}; {RUN}")
         self.data = data
         self.settings = settings
         self.output = data.with_suffix(".log")
@@ -46,7 +55,7 @@ class BotProcess:
         """Start, and do not wait until it serves."""
         with self.output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot",
+                sys.executable, *self.program,
                 cwd=self.data, env=self._environment(), stdout=output, stderr=output,
                 stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
@@ -65,6 +74,10 @@ class BotProcess:
     def terminate(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
 
     async def ended(self) -> int:
         """Its exit code, once it has ended."""

@@ -1,0 +1,150 @@
+"""A real primary and its standby: what is asked goes on, what was written is there."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from index import DatabaseAway, Engine, IndexSettings, Scope, TryAgain
+from tests.conftest import WordEmbedder
+from tests.postgres import Server, execute, free_port, home
+
+LOCAL = Scope.local()
+TALE = b"The king has gold. The queen sails a ship to the island. A storm took the doctor."
+ASKERS = 4
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Server, Server]]:
+    """A primary, and a standby without which it commits nothing."""
+    with home() as (programs, folder):
+        primary = Server(programs, folder / "primary", free_port())
+        primary.create(synchronous_commit="on", fsync="on")
+        primary.start()
+        standby = primary.standby(folder / "standby")
+        standby.start()
+        primary.configure(synchronous_standby_names="*")
+        execute(primary.url(), "SELECT pg_reload_conf()")
+        try:
+            yield primary, standby
+        finally:
+            standby.stop()
+            primary.stop()
+
+
+class Load:
+    """Askers and a writer, from now on; ``end`` tells what came of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.asked = 0
+        self.lost: list[BaseException] = []
+        self.written: list[tuple[float, str]] = []
+        self._ends = threading.Event()
+        self._threads = [
+            *(threading.Thread(target=self._ask, args=(n,)) for n in range(ASKERS)),
+            threading.Thread(target=self._write),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self, asker: int) -> None:
+        for n in itertools.count():
+            if self._ends.is_set():
+                return
+            try:
+                # Each question is a new one, so that none is answered from memory.
+                text = self.engine.ask(LOCAL, f"Has the king gold {asker} {n}?", threshold=0).text
+                assert text == "The king has gold."
+                self.asked += 1
+            except BaseException as error:  # noqa: BLE001 - told in the end
+                self.lost.append(error)
+
+    def _write(self) -> None:
+        answer = self.engine.ask(LOCAL, "Who has gold?", threshold=0)
+        while not self._ends.is_set():
+            try:
+                record = self.engine.journal.record(LOCAL, 7, answer)
+            except TryAgain:
+                time.sleep(0.02)
+            else:
+                self.written.append((time.monotonic(), record.id))
+
+    @property
+    def last(self) -> float:
+        """When something was written last."""
+        return self.written[-1][0] if self.written else 0.0
+
+    def end(self) -> None:
+        self._ends.set()
+        for thread in self._threads:
+            thread.join(30)
+
+
+def test_a_killed_primary_costs_no_answer_and_no_row(
+    pair: tuple[Server, Server], tmp_path: Path, embedder: WordEmbedder
+) -> None:
+    primary, standby = pair
+    settings = IndexSettings(data_dir=tmp_path, database_url=primary.url(standby))
+    with Engine.open(settings, embedder=embedder) as engine:
+        engine.add(LOCAL, TALE)
+        load = Load(engine)
+        time.sleep(1)
+        primary.kill()
+        time.sleep(1)
+        before = load.asked
+        promoted = time.monotonic()
+        standby.promote()
+        while load.last < promoted and time.monotonic() < promoted + 20:
+            time.sleep(0.05)
+        time.sleep(1)
+        load.end()
+        first = next((at for at, _ in load.written if at > promoted), inf) - promoted
+        kept = {name for (name,) in execute(standby.url(), "SELECT id FROM answers")}
+        print(
+            f"\n{load.asked} questions, {len(load.lost)} lost; {len(load.written)} written,"
+            f" {len({name for _, name in load.written} - kept)} lost;"
+            f" the first {first:.2f} s after the promotion"
+        )
+        assert load.lost == []
+        assert before > 50
+        assert load.asked > before
+        assert first < 5
+        assert {name for _, name in load.written} <= kept
+        # Articles can be changed again too, and what is new is answered from at once.
+        engine.add(LOCAL, b"The doctor has an apple.")
+        assert engine.ask(LOCAL, "Has the doctor an apple?", threshold=0).answered
+        assert engine.verify(LOCAL).problems == ()
+
+
+def test_a_restart_costs_no_answer(tmp_path: Path, embedder: WordEmbedder) -> None:
+    with home() as (programs, folder):
+        server = Server(programs, folder / "alone", free_port())
+        server.create(fsync="on")
+        server.start()
+        settings = IndexSettings(data_dir=tmp_path, database_url=server.url())
+        with Engine.open(settings, embedder=embedder) as engine:
+            engine.add(LOCAL, TALE)
+            load = Load(engine)
+            time.sleep(0.5)
+            server.kill()
+            server.start()
+            time.sleep(1)
+            load.end()
+            assert load.lost == []
+            assert len({name for _, name in load.written}) == len(
+                execute(server.url(), "SELECT id FROM answers")
+            )
+            # Down for longer than anybody waits: an honest word, and all is well again after.
+            server.kill()
+            with pytest.raises(DatabaseAway, match="try again in a moment"):
+                engine.ask(LOCAL, "Who sails a ship?")
+            server.start()
+            assert engine.ask(LOCAL, "Who sails a ship?", threshold=0).answered
+        server.stop()
