@@ -6,23 +6,22 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from filelock import FileLock, Timeout
 
 from bot import logs
+from bot.alone import alone
 from bot.commands import cli
 from bot.commands.session import Session
 from bot.errors import BotError
 from bot.exits import Exit, exit_of
 from bot.settings import Settings, read_settings
 from bot.terminal import Screen
-from index import EngineError, LibraryBusy
+from index import EngineError
 
 if TYPE_CHECKING:
     from index import Engine
@@ -140,25 +139,10 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
             await run(make_bot, token)
 
     # Two would answer every question twice.
-    with _alone(settings.data_dir):
+    with alone(settings.data_dir):
         log.info("article-bot %s answers from %s", version("article-bot"), settings.data_dir)
         asyncio.run(serve())
         log.info("article-bot has stopped")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / "bot.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise LibraryBusy(
-            f"another article-bot answers on Discord from {folder}; stop that one first"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _explain_usage(screen: Screen, error: click.ClickException) -> None:

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from index.evaluation import Evaluation, ablate, evaluate, plot
     from index.journal import Journal, Kept, Preferences, Record, Tally
     from index.models import Models
+    from index.postgres.migrating import Migrated, Migration
     from index.queued import QueuedEngine, answer_queued
     from index.restoring import restore
 
@@ -76,6 +77,8 @@ _LAZY = {
     "Evaluation": "index.evaluation",
     "Journal": "index.journal",
     "Kept": "index.journal",
+    "Migrated": "index.postgres.migrating",
+    "Migration": "index.postgres.migrating",
     "Models": "index.models",
     "Preferences": "index.journal",
     "QueuedEngine": "index.queued",
@@ -118,6 +121,8 @@ __all__ = [
     "LanguageError",
     "LibraryBusy",
     "LibraryFull",
+    "Migrated",
+    "Migration",
     "ModelError",
     "Models",
     "OperatorError",

@@ -391,6 +391,16 @@ class Articles:
         """
         return self._library.reindex(scope, lambda _: [], progress or silent)
 
+    def catch_up(self, scope: Scope, *, progress: Progress | None = None) -> None:
+        """Build the index where it does not fit what is stored, without reading any source.
+
+        The first question would do it otherwise.
+
+        Raises:
+            LibraryBusy: this scope is being changed already.
+        """
+        self._library.catch_up(scope, progress or silent)
+
     def generations(self, scope: Scope) -> list[Published]:
         """The index's generations that are kept: the live one, then the newest first."""
         return self._library.kept(scope)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from index.database import Database, insert_missing
-from index.errors import ArticleNotFound
+from index.errors import ArticleNotFound, StorageError
 from index.schema import articles, checks, counters, metadata, scopes, vectors, versions
 from index.sqlite import SqliteDatabase
 from index.types import Article, Document, Scope, Version
@@ -76,10 +76,14 @@ class Catalogue:
         """
         if url is None:
             return cls(SqliteDatabase.open(data_dir / "catalogue.sqlite"))
-        # Its driver is installed only where it is used.
-        from index.postgres.database import PostgresDatabase  # noqa: PLC0415
-        from index.postgres.turns import Turns  # noqa: PLC0415
-
+        try:  # its driver is installed only where it is used
+            from index.postgres.database import PostgresDatabase  # noqa: PLC0415
+            from index.postgres.turns import Turns  # noqa: PLC0415
+        except ImportError as error:
+            raise StorageError(
+                f"PostgreSQL cannot be reached without its driver ({error});"
+                " pip install 'article-bot[postgres]'"
+            ) from error
         database = PostgresDatabase.open(url)
         catalogue = cls(database)
         catalogue.turns = Turns(database)

@@ -23,8 +23,15 @@ from index.errors import (
     LibraryBusy,
     LibraryFull,
 )
-from index.generation import Generation, GenerationStore, IndexedArticle, Searched
+from index.generation import (
+    SENTENCE,
+    Generation,
+    GenerationStore,
+    IndexedArticle,
+    Searched,
+)
 from index.generation_files import GenerationFiles
+from index.recent import Recent
 from index.sqlite import SqliteDatabase
 from index.types import (
     Article,
@@ -35,10 +42,13 @@ from index.types import (
     Scope,
     VerifyReport,
 )
+from index.vectors import FLAT_UP_TO
 
 log = logging.getLogger(__name__)
 
 _WRITE_WAIT_S = 30
+_BYTES_IN_MEMORY = 400_000_000
+"""Of small indexes: those of about two thousand servers that were asked last."""
 
 Refresh = Callable[[Progress], list[tuple[str, str]]]
 """Brings the catalogue up to date; (title, reason) of each article that could not be read."""
@@ -63,7 +73,7 @@ class Library:
         self._store = store
         self._embedder = embedder
         self._builder = Builder(catalogue, store, embedder)
-        self._loaded: dict[Scope, Generation] = {}
+        self._loaded: Recent[Generation] = Recent(_BYTES_IN_MEMORY, _weight)
         self._loading: dict[Scope, threading.Lock] = {}
 
     def put(
@@ -140,6 +150,12 @@ class Library:
             if self._is_due(scope, self._published(scope)):
                 self._build(scope, silent)
 
+    def catch_up(self, scope: Scope, progress: Progress) -> None:
+        """Build where the index does not fit the catalogue; LibraryBusy while another builds."""
+        with self._store.writing(scope, wait_s=0):
+            if self._is_due(scope, self._published(scope)):
+                self._build(scope, progress)
+
     def verify(self, scope: Scope, *, catalogue: bool = True) -> VerifyReport:
         """Check the catalogue, and the live generation file by file against it."""
         problems = self._catalogue.check() if catalogue else []
@@ -160,7 +176,7 @@ class Library:
         """Delete a scope's articles, records and index."""
         with self._store.writing(scope, _WRITE_WAIT_S):
             self._catalogue.forget(scope)
-            self._loaded.pop(scope, None)
+            self._loaded.drop(scope)
             self._store.forget(scope)
 
     def searched(self, scope: Scope, only: Collection[Article] | None = None) -> list[Searched]:
@@ -195,10 +211,9 @@ class Library:
         with self._loading.setdefault(scope, threading.Lock()):
             generation = self._load(scope)
             if generation is None:
-                self._loaded.pop(scope, None)
-            else:
-                self._loaded[scope] = generation
-            return generation
+                self._loaded.drop(scope)
+                return None
+            return self._loaded.keep(scope, generation)
 
     def _load(self, scope: Scope) -> Generation | None:
         """Load what is published; rebuild it from the catalogue when it does not fit."""
@@ -219,7 +234,7 @@ class Library:
 
     def _build(self, scope: Scope, progress: Progress) -> Built:
         built = self._builder.build(scope, progress, self._published(scope))
-        self._loaded[scope] = built.generation
+        self._loaded.keep(scope, built.generation)
         return built
 
     def _is_due(self, scope: Scope, generation: Generation | None) -> bool:
@@ -261,6 +276,13 @@ class Library:
             if len(mine) and int(mine["end"].max()) > length:
                 problems.append(f"the index points past the end of {article.title!r}")
         return problems
+
+
+def _weight(generation: Generation) -> int:
+    """About how many bytes it takes; large ones, which are few, do not count."""
+    if len(generation) > FLAT_UP_TO:
+        return 0
+    return 50_000 + len(generation) * (SENTENCE.itemsize + 2 * 4 * generation.manifest.dimension)
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:

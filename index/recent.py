@@ -27,6 +27,13 @@ class Recent(Generic[V]):
                 self._values.move_to_end(key)
             return value
 
+    def drop(self, key: Hashable) -> None:
+        """Keep a value no longer, if it is there."""
+        with self._lock:
+            value = self._values.pop(key, None)
+            if value is not None:
+                self._held -= self._weight(value)
+
     def keep(self, key: Hashable, value: V) -> V:
         """Keep a value, and return it; one that is too heavy by itself is not kept."""
         if self._weight(value) > self._most:

@@ -57,6 +57,11 @@ class Server:
         self.port = port
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, *others: Server, database: str = "postgres") -> str:
         hosts = ",".join(f"127.0.0.1:{one.port}" for one in (self, *others))
         return f"postgresql://postgres@{hosts}/{database}"

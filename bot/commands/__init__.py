@@ -24,6 +24,7 @@ from bot.commands.library import (
     unwatch,
     verify,
 )
+from bot.commands.migrate import migrate
 from bot.commands.session import Session
 from bot.commands.work import work
 from bot.exits import epilog
@@ -81,6 +82,7 @@ for command in (
     golden,
     backup,
     restore,
+    migrate,
     evaluate,
     doctor,
     work,

@@ -184,7 +184,7 @@ class PostgresDatabase:
             raise self._told(error, error) from error
 
     def _told(self, error: BaseException | None, whole: Exception) -> Exception:
-        said = str(error or whole).strip()
+        said = " ".join(str(error or whole).split())
         if isinstance(error, _FULL):
             return StorageError(f"{self.where} is out of space ({said}); nothing was changed")
         if isinstance(error, _BUSY):
@@ -199,7 +199,10 @@ class PostgresDatabase:
         if isinstance(error, errors.ReadOnlySqlTransaction):  # no primary any more
             self._writers.dispose()
         if isinstance(error, (*_AWAY, errors.QueryCanceled)):
-            return DatabaseAway(f"{self.where} does not answer; try again in a moment ({said})")
+            return DatabaseAway(
+                f"{self.where} does not answer ({said}); try again in a moment, and see whether"
+                " it runs and DATABASE_URL is right"
+            )
         return CatalogueError(f"{self.where} failed: {said}")
 
 
@@ -245,9 +248,14 @@ def _require(connection: sa.Connection, where: str) -> None:
 
 
 def _told(url: str) -> str:
-    """The address without its secrets."""
+    """The address without its secrets; StorageError for one that is none."""
     try:
         parts = conninfo_to_dict(url)
     except psycopg.Error:
-        return "the database"
+        # What the driver says of it may show the password.
+        raise StorageError(
+            "DATABASE_URL is no address of a database; write it as in"
+            " postgresql://user:password@host/name, with %40 for an @ in the password, %20 for"
+            " a space"
+        ) from None
     return f"PostgreSQL at {parts.get('host', 'this machine')}/{parts.get('dbname', '')}"

@@ -8,7 +8,8 @@ What is stored, and what offsets therefore count:
   file and lone surrogates cannot be encoded, so both are refused.
 * Markdown: the rendered text, without markup, front matter and HTML tags.
 * HTML: the article alone, without menus, footers and all else that surrounds it.
-* PDF: its text layer in reading order, without what runs along the edge of every page.
+* PDF: its text layer in reading order, without what runs along the edge of every page, and
+  with U+FFFD in the place of U+0000.
 * DOCX and EPUB: the body, without headers, footers and contents.
 
 In all but plain text, blocks stand apart by a blank line, list items, table rows and hard
@@ -126,7 +127,8 @@ def parse(loaded: Loaded, media_type: str | None = None, title: str | None = Non
         raw = decode(data, charset, name, is_html=kind == HTML)
         refuse_unusable(raw, name)
         rendered = _render(raw, kind, name)
-    text = rendered.text
+    # A PDF may call a glyph so that it has no letter for.
+    text = rendered.text.replace("\0", "\ufffd")
     if len(text) > LONGEST_TEXT:
         raise SourceError(
             f"{name} holds {len(text):,} characters, and at most {LONGEST_TEXT:,} are read as one"

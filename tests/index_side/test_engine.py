@@ -25,6 +25,7 @@ from index import (
     Scope,
     SourceError,
     Turn,
+    library,
 )
 from index.embedding import PackagedEmbedder
 from index.reader.spans import SpanReader
@@ -542,3 +543,17 @@ def test_a_library_of_many_slabs_and_clusters_answers_as_a_small_one(
     monkeypatch.setattr("index.building.build", building)
     assert told("large") == expected
     assert set(built) == {LargeIndex}
+
+
+def test_indexes_that_nobody_asks_any_more_are_let_go(
+    open_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "_BYTES_IN_MEMORY", 120_000)
+    engine = open_engine(threshold=0)
+    guilds = [Scope.guild(number) for number in range(5)]
+    for number, guild in enumerate(guilds):
+        engine.add(guild, f"The king has gold {number}.".encode())
+    for _ in range(2):
+        for number, guild in enumerate(guilds):
+            assert engine.ask(guild, "Who has gold?").text == f"The king has gold {number}."
+            assert len(engine._library._loaded._values) <= 2

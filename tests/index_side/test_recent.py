@@ -24,6 +24,16 @@ def test_values_count_by_their_weight_and_the_same_key_counts_once() -> None:
     assert [recent.get(key) for key in "abc"] == ["12345", None, "12"]
 
 
+def test_what_is_dropped_makes_room() -> None:
+    recent: Recent[str] = Recent(2)
+    recent.keep("a", "1")
+    recent.keep("b", "2")
+    recent.drop("a")
+    recent.drop("never there")
+    recent.keep("c", "3")
+    assert [recent.get(key) for key in "abc"] == [None, "2", "3"]
+
+
 def test_what_is_too_heavy_by_itself_is_handed_back_and_not_kept() -> None:
     recent: Recent[str] = Recent(3, len)
     recent.keep("a", "1")

@@ -22,6 +22,7 @@ from bot.doctor import PERMISSIONS
 from bot.exits import Exit
 from bot.settings import Settings
 from index import Engine, IndexSettings, Scope
+from tests.postgres import Server, free_port
 
 TOKEN = "MTEwMDAwMDAwMDAwMDAwMDAwMA.GhIjKl.a-token-of-a-test"
 
@@ -245,6 +246,34 @@ def test_a_damaged_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     said = broken(capsys, "database")
     assert "damaged" in said
     assert "backup" in said
+
+
+def test_a_database_server_that_is_not_there(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("DATABASE_URL", f"postgresql://me:hushhush@127.0.0.1:{free_port()}/library")
+    said = broken(capsys, "database")
+    assert "PostgreSQL at 127.0.0.1/library does not answer" in said
+    assert "see whether it runs and DATABASE_URL is right" in said
+    assert "hushhush" not in said
+
+
+def test_a_database_that_was_not_created(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], postgres: Server
+) -> None:
+    environment.setenv("DATABASE_URL", postgres.url(database="nowhere"))
+    said = broken(capsys, "database")
+    assert "does not exist" in said
+    assert "create the database" in said
+
+
+def test_a_database_that_is_well(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], postgres_url: str
+) -> None:
+    environment.setenv("DATABASE_URL", postgres_url)
+    code, found = examined(capsys)
+    assert code == Exit.OK
+    assert found["database"]["state"] == "ok"
 
 
 @pytest.mark.usefixtures("environment")
