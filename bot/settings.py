@@ -38,6 +38,10 @@ class Settings(IndexSettings, BaseSettings):
         default=None,
         description="File that holds the token instead, as container secrets are given.",
     )
+    database_url_file: Path | None = Field(
+        default=None,
+        description="File that holds DATABASE_URL instead.",
+    )
     article: str | None = Field(
         default=None,
         description="File or web address of the article that everybody may ask about."
@@ -172,22 +176,14 @@ class Settings(IndexSettings, BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _token_of_file(cls, given: Any) -> Any:
-        if not (isinstance(given, dict) and given.get("discord_token_file")):
+    def _secrets_of_files(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
             return given
-        if given.get("discord_token"):
-            raise PydanticCustomError(
-                "token_twice", "DISCORD_TOKEN and DISCORD_TOKEN_FILE are both set; keep one"
-            )
-        try:
-            token = Path(given["discord_token_file"]).expanduser().read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise PydanticCustomError(
-                "token_file", "DISCORD_TOKEN_FILE cannot be read: {why}", {"why": str(error)}
-            ) from None
-        if not token:
-            raise PydanticCustomError("token_file", "DISCORD_TOKEN_FILE names an empty file")
-        return {**given, "discord_token": token}
+        return given | {
+            name: _of_file(name, given)
+            for name in ("discord_token", "database_url")
+            if given.get(f"{name}_file")
+        }
 
     @property
     def http(self) -> tuple[str, int] | None:
@@ -209,6 +205,23 @@ class Settings(IndexSettings, BaseSettings):
     def _home_folder(cls, value: Path) -> Path:
         # No shell stands between a .env file and here to expand `~`.
         return value.expanduser()
+
+
+def _of_file(name: str, given: dict[str, Any]) -> str:
+    variable = f"{name}_file".upper()
+    if given.get(name):
+        raise PydanticCustomError(
+            "secret_twice", f"{name.upper()} and {variable} are both set; keep one"
+        )
+    try:
+        secret = Path(given[f"{name}_file"]).expanduser().read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PydanticCustomError(
+            "secret_file", f"{variable} cannot be read: {{why}}", {"why": str(error)}
+        ) from None
+    if not secret:
+        raise PydanticCustomError("secret_file", f"{variable} names an empty file")
+    return secret
 
 
 def _split(address: str) -> tuple[str, int]:

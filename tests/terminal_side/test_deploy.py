@@ -11,7 +11,7 @@ from bot.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {name.upper() for name in Settings.model_fields}
-OTHERS = {"PATH", "HF_HUB_OFFLINE", "PYTHONUNBUFFERED"}
+OTHERS = {"PATH", "HF_HUB_OFFLINE", "PYTHONUNBUFFERED", "POSTGRES_USER", "POSTGRES_PASSWORD_FILE"}
 
 
 def test_every_variable_that_is_set_is_a_setting() -> None:
@@ -19,13 +19,14 @@ def test_every_variable_that_is_set_is_a_setting() -> None:
     (block,) = re.findall(r"^ENV ((?:.*\\\n)*.*)$", docker, re.MULTILINE)
     unit = (ROOT / "deploy" / "article-bot.service").read_text("utf-8")
     compose = (ROOT / "compose.yaml").read_text("utf-8")
+    compose += (ROOT / "deploy" / "fleet.yaml").read_text("utf-8")
     named = {
         *re.findall(r"(\w+)=", block),
         *re.findall(r"^Environment=(\w+)=", unit, re.MULTILINE),
         *re.findall(r"^      ([A-Z_]+):", compose, re.MULTILINE),
     }
     assert named - SETTINGS - OTHERS == set()
-    assert {"DATA_DIR", "HTTP_ADDRESS", "DISCORD_TOKEN_FILE"} <= named
+    assert {"DATA_DIR", "HTTP_ADDRESS", "DISCORD_TOKEN_FILE", "DATABASE_URL_FILE"} <= named
 
 
 def test_the_dashboard_asks_for_metrics_that_are_told() -> None:

@@ -156,6 +156,17 @@ def test_the_token_may_stand_in_a_file(monkeypatch, tmp_path):
     assert settings.discord_token.get_secret_value() == "secret.of.file"
 
 
+def test_so_may_the_address_of_the_database(monkeypatch, tmp_path):
+    (tmp_path / "url").write_text("postgres://me:hush@one,two/library\n")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
+    url = read_settings(None).database_url.get_secret_value()
+    assert url == "postgresql://me:hush@one,two/library"
+    (tmp_path / "url").write_text("mysql://me:hush@one/library")
+    with pytest.raises(SettingsError, match="must begin with postgresql://") as refused:
+        read_settings(None)
+    assert "hush" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(None, "DISCORD_TOKEN_FILE cannot be read"), (" \n", "names an empty file")],
