@@ -187,9 +187,9 @@ def test_interrupted_it_goes_on_with_the_scopes_that_are_not_there_yet(
     with pytest.raises(Interrupted):
         migrate(folder, postgres_url, interrupt)
     there = everything(url=postgres_url)
-    assert {f"guild:{n}" for n in range(5) for rows in there.values() if f"guild:{n}" in str(rows)} == {
-        str(scope) for scope in (ONE, TWO)
-    }
+    assert {
+        f"guild:{n}" for n in range(5) for rows in there.values() if f"guild:{n}" in str(rows)
+    } == {str(scope) for scope in (ONE, TWO)}
     migrated = migrate(folder, postgres_url)
     assert {one.scope for one in migrated if not one.copied} == {ONE, TWO}
     assert everything(url=postgres_url) == everything(folder)
