@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from index.database import Database, insert_missing
 from index.errors import ArticleNotFound, StorageError
-from index.schema import articles, checks, counters, metadata, scopes, vectors, versions
+from index.schema import HIGHEST, articles, checks, counters, metadata, scopes, vectors, versions
 from index.sqlite import SqliteDatabase
 from index.types import Article, Document, Scope, Version
 
@@ -198,7 +198,7 @@ class Catalogue:
         """Take a removal back; ArticleNotFound when there is nothing to take back."""
         with self.writing(scope) as connection:
             row = None
-            if 0 < article_id < 2**63:  # what an integer of SQLite's can hold
+            if 0 < article_id <= HIGHEST:
                 row = connection.execute(
                     sa.select(articles.c.version).where(
                         articles.c.scope == scope.key,
@@ -236,43 +236,48 @@ class Catalogue:
         """Delete the texts of articles removed before then, and of each other article all but
         the ``keep`` newest versions and the live one; how many articles lost their texts.
         """
+        return sum(self._prune(scope, removed_before, keep) for scope in self.scopes())
+
+    def _prune(self, scope: Scope, removed_before: datetime, keep: int) -> int:
+        mine = articles.c.scope == scope.key
         newer = versions.alias()
         has_text = sa.exists().where(
-            versions.c.scope == articles.c.scope, versions.c.article_id == articles.c.id
+            versions.c.scope == scope.key, versions.c.article_id == articles.c.id
         )
-        gone = sa.select(articles.c.scope, articles.c.id).where(
-            articles.c.removed_at <= removed_before, has_text
+        gone = sa.select(articles.c.id).where(
+            mine, articles.c.removed_at <= removed_before, has_text
         )
-        with self.writing() as connection:
-            pairs = [(row.scope, row.id) for row in connection.execute(gone)]
-            for scope, number in pairs:
+        newest = (
+            sa.select(sa.func.max(newer.c.version))
+            .where(newer.c.scope == scope.key, newer.c.article_id == versions.c.article_id)
+            .scalar_subquery()
+        )
+        live = sa.exists().where(
+            mine,
+            articles.c.id == versions.c.article_id,
+            articles.c.version == versions.c.version,
+        )
+        old = (versions.c.scope == scope.key, versions.c.version <= newest - keep, ~live)
+        with self.reading() as connection:  # most have nothing to lose, and need not be held
+            if not connection.scalar(sa.select(sa.or_(gone.exists(), sa.exists().where(*old)))):
+                return 0
+        with self.writing(scope) as connection:
+            numbers = list(connection.scalars(gone))
+            for number in numbers:
                 # Its row stays, so that neither its number nor a version is given out again.
                 connection.execute(
                     sa.update(articles)
-                    .where(articles.c.scope == scope, articles.c.id == number)
-                    .values(version=self._newest(connection, Scope(scope), number))
+                    .where(mine, articles.c.id == number)
+                    .values(version=self._newest(connection, scope, number))
                 )
                 for table in (checks, versions):
                     connection.execute(
-                        sa.delete(table).where(table.c.scope == scope, table.c.article_id == number)
+                        sa.delete(table).where(
+                            table.c.scope == scope.key, table.c.article_id == number
+                        )
                     )
-            newest = (
-                sa.select(sa.func.max(newer.c.version))
-                .where(
-                    newer.c.scope == versions.c.scope,
-                    newer.c.article_id == versions.c.article_id,
-                )
-                .scalar_subquery()
-            )
-            live = sa.exists().where(
-                articles.c.scope == versions.c.scope,
-                articles.c.id == versions.c.article_id,
-                articles.c.version == versions.c.version,
-            )
-            connection.execute(
-                sa.delete(versions).where(versions.c.version <= newest - keep, ~live)
-            )
-        return len(pairs)
+            connection.execute(sa.delete(versions).where(*old))
+        return len(numbers)
 
     def stored(self, scope: Scope, article_id: int, version: int) -> StoredVersion:
         """One stored version with its headings; ArticleNotFound when there is none."""
@@ -355,7 +360,7 @@ class Catalogue:
                 "content_hash": key,
                 "vector": value.astype("<f4").tobytes(),
             }
-            for key, value in new.items()
+            for key, value in sorted(new.items())  # two that cache the same lock them alike
         ]
         if rows:
             with self.writing() as connection:
@@ -414,7 +419,7 @@ class Catalogue:
     @staticmethod
     def _get(connection: sa.Connection, scope: Scope, article_id: int) -> Article:
         row = None
-        if 0 < article_id < 2**63:  # what an integer of SQLite's can hold
+        if 0 < article_id <= HIGHEST:
             row = connection.execute(
                 _ARTICLES.where(articles.c.scope == scope.key, articles.c.id == article_id)
             ).one_or_none()

@@ -207,7 +207,7 @@ class Engine(Rehearsals):
             max_chars=self._settings.max_question_chars,
             english_only=self._settings.model == PACKAGED_MODEL,
         )
-        deadline = _Deadline(deadline_s)
+        deadline = Deadline(deadline_s)
         chosen = [only] if isinstance(only, Article) else only
         limit = self._settings.threshold if threshold is None else threshold
 
@@ -221,7 +221,7 @@ class Engine(Rehearsals):
                 self._repeated.keep(key, answer)
             return answer
 
-        answer = _patiently(attempt, deadline)
+        answer = patiently(attempt, deadline)
         return replace(answer, elapsed_ms=(time.perf_counter() - started) * 1000)
 
     def _answered(
@@ -230,7 +230,7 @@ class Engine(Rehearsals):
         history: Sequence[Turn],
         searched: Sequence[Searched],
         limit: float,
-        deadline: _Deadline,
+        deadline: Deadline,
     ) -> Answer:
         """The answer, with the time still to be filled in."""
         wanted = intent(checked.text)
@@ -273,7 +273,7 @@ class Engine(Rehearsals):
             found = _found(searched, vector, tokens(text), self._weights)
             return [run.hit for run in passages(found, self._text, at_least=limit, most=limit)]
 
-        return _patiently(attempt, _Deadline(None))
+        return patiently(attempt, Deadline(None))
 
     def paragraph(self, quote: Quote) -> Passage:
         """The paragraph that a quote stands in, as it was when the quote was taken.
@@ -340,7 +340,7 @@ def _found(
     return found
 
 
-def _patiently(attempt: Callable[[], T], deadline: _Deadline) -> T:
+def patiently(attempt: Callable[[], T], deadline: Deadline) -> T:
     """Try again while the database is away: reading twice changes nothing."""
     for wait_s in _RETRIES_S:
         try:
@@ -351,7 +351,7 @@ def _patiently(attempt: Callable[[], T], deadline: _Deadline) -> T:
     return attempt()
 
 
-class _Deadline:
+class Deadline:
     """Runs out ``seconds`` after it was made; a stage that has begun is not cut short."""
 
     def __init__(self, seconds: float | None) -> None:

@@ -41,6 +41,10 @@ SENTENCE = np.dtype(
 )
 
 
+class OtherMaker(GenerationError):
+    """A generation that is whole, but of another model or another version of this program."""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexedArticle:
     """An article as a generation knows it."""
@@ -73,7 +77,7 @@ class Manifest:
         """What ``asdict`` made of one; GenerationError when it is something else."""
         try:
             if raw["format"] != FORMAT:
-                raise GenerationError(f"{where} has format {raw['format']}, not {FORMAT}")
+                raise OtherMaker(f"{where} has format {raw['format']}, not {FORMAT}")
             articles = tuple(
                 IndexedArticle(**{**row, "pages": tuple(row["pages"])}) for row in raw["articles"]
             )
@@ -86,7 +90,7 @@ class Manifest:
         if self.scope != scope.key:
             raise GenerationError(f"{where} belongs to {self.scope}, not to {scope}")
         if self.model != model:
-            raise GenerationError(f"{where} was made by {self.model}, not by {model}")
+            raise OtherMaker(f"{where} was made by {self.model}, not by {model}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +246,9 @@ def _best(scores: Scores, limit: int, among: Flags) -> Rows:
 
 class GenerationStore(Protocol):
     """The generations of all scopes. One is the live one of its scope; none ever changes."""
+
+    is_shared: bool
+    """Whether processes that know nothing of each other publish here."""
 
     def current(self, scope: Scope) -> str | None:
         """The name of the live generation, None before the first."""

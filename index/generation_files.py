@@ -49,6 +49,8 @@ _SMALL = 64_000_000
 class GenerationFiles:
     """The generations of all scopes under one folder."""
 
+    is_shared = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from index.catalogue import Catalogue, next_number
 from index.errors import LibraryFull, QuestionError
 from index.question import normalise
-from index.schema import golden
+from index.schema import HIGHEST, golden
 from index.types import Answer, Golden, Scope
 
 MOST = 200
@@ -56,7 +56,7 @@ class GoldenSet:
 
     def remove(self, scope: Scope, number: int) -> bool:
         """Whether there was such a question."""
-        if not 0 < number < 2**63:  # what an integer of SQLite's can hold
+        if not 0 < number <= HIGHEST:
             return False
         where = (golden.c.scope == scope.key, golden.c.id == number)
         with self._catalogue.writing(scope) as connection:

@@ -24,10 +24,10 @@ from index.errors import (
     LibraryFull,
 )
 from index.generation import (
-    SENTENCE,
     Generation,
     GenerationStore,
     IndexedArticle,
+    OtherMaker,
     Searched,
 )
 from index.generation_files import GenerationFiles
@@ -42,7 +42,6 @@ from index.types import (
     Scope,
     VerifyReport,
 )
-from index.vectors import FLAT_UP_TO
 
 log = logging.getLogger(__name__)
 
@@ -216,14 +215,19 @@ class Library:
             return self._loaded.keep(scope, generation)
 
     def _load(self, scope: Scope) -> Generation | None:
-        """Load what is published; rebuild it from the catalogue when it does not fit."""
-        generation = self._published(scope)
+        """Load what is published; rebuild it from the catalogue when it does not fit.
+
+        Raises:
+            GenerationError: it is another process's, of another model or version: each of the
+                two would replace the other's with every question.
+        """
+        generation = self._published(scope, asked=True)
         if not self._is_due(scope, generation):
             return generation
         try:
             # Nobody waits for another builder: what there is, or its lack, is told at once.
             with self._store.writing(scope, wait_s=0):
-                generation = self._published(scope)
+                generation = self._published(scope, asked=True)
                 if self._is_due(scope, generation):
                     log.info("rebuilding the index of %s from the catalogue", scope)
                     generation = self._build(scope, silent).generation
@@ -242,7 +246,7 @@ class Library:
             return bool(self._catalogue.articles(scope))
         return generation.manifest.revision != self._catalogue.revision(scope)
 
-    def _published(self, scope: Scope) -> Generation | None:
+    def _published(self, scope: Scope, *, asked: bool = False) -> Generation | None:
         """The published generation; None when there is none that can be used."""
         name = self._current(scope)
         loaded = self._loaded.get(scope)
@@ -251,6 +255,11 @@ class Library:
         try:
             return self._store.load(scope, name, self._embedder.fingerprint)
         except GenerationError as error:
+            if asked and self._store.is_shared and isinstance(error, OtherMaker):
+                raise GenerationError(
+                    f"{error}; run the same version with the same MODEL everywhere, or"
+                    f" re-index {scope}"
+                ) from error
             log.warning("the index of %s cannot be used: %s", scope, error)
             return None
 
@@ -279,10 +288,10 @@ class Library:
 
 
 def _weight(generation: Generation) -> int:
-    """About how many bytes it takes; large ones, which are few, do not count."""
-    if len(generation) > FLAT_UP_TO:
-        return 0
-    return 50_000 + len(generation) * (SENTENCE.itemsize + 2 * 4 * generation.manifest.dimension)
+    """About how many bytes it takes."""
+    parts = generation.parts
+    vectors = parts.sentence_vectors.bytes_in_memory + parts.window_vectors.bytes_in_memory
+    return 20_000 + parts.sentences.nbytes + vectors
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from index.engine import Engine
+from index.engine import Deadline, Engine, patiently
 from index.errors import StorageError, WorkersBusy
 from index.postgres.jobs import Job, Jobs, Waiting
 from index.question import normalise
@@ -78,7 +78,8 @@ class QueuedEngine(Engine):
             WorkersBusy: there is no worker, or too much to do; at once where that is known.
         """
         started = time.perf_counter()
-        waiting = self._jobs.waiting()
+        deadline = Deadline(deadline_s)
+        waiting = patiently(self._jobs.waiting, deadline)
         if waiting.oldest_s > REFUSED_FROM_S or waiting.count >= MOST_WAITING:
             raise WorkersBusy(
                 f"{waiting.count} questions wait for a worker, the oldest for"
@@ -92,7 +93,8 @@ class QueuedEngine(Engine):
             "only": _keys(only),
         }
         limit_s = _LONGEST_S if deadline_s is None else deadline_s
-        job = self._jobs.put(scope, _QUESTION, asked, limit_s)
+        # One that was put twice, as its confirmation was lost, is answered twice and read once.
+        job = patiently(lambda: self._jobs.put(scope, _QUESTION, asked, limit_s), deadline)
         said = self._jobs.wait(scope, job, limit_s, begun_within_s=BEGUN_WITHIN_S)
         return replace(from_json(said), elapsed_ms=(time.perf_counter() - started) * 1000)
 

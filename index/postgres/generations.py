@@ -7,18 +7,18 @@ can be missed; its sentences' records stay in memory, its vectors and words in t
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from index.errors import GenerationError, LibraryBusy
+from index.errors import GenerationError, LibraryBusy, TryAgain
 from index.generation import (
     FORMAT,
     KEPT,
@@ -37,13 +37,22 @@ from index.postgres.words import CHUNKS, SENTENCES, WINDOWS, RowWords, Terms, we
 from index.recent import Recent
 from index.types import Published, Scope
 
+log = logging.getLogger(__name__)
+
 _WORDS_IN_MEMORY = 64_000_000
-_GRAPH_MEMORY = "256MB"
-"""For finding a graph; with less than it takes, finding it takes minutes longer."""
+_PATIENCE = """
+    SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s';
+    SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL max_parallel_maintenance_workers = 0
+"""
+"""For a graph. Finding it in less memory takes minutes longer; in parallel it takes shared
+memory, of which containers have little.
+"""
 
 
 class GenerationRows:
     """A ``GenerationStore`` in PostgreSQL; ``scratch`` is for what a build need not keep."""
+
+    is_shared = True
 
     def __init__(
         self, database: PostgresDatabase, scratch: Path, *, exact_up_to: int = EXACT_UP_TO
@@ -71,7 +80,10 @@ class GenerationRows:
             rows = connection.execute(query).all()
         found = []
         for name, raw, at in rows:
-            manifest = Manifest.of(raw, f"generation {name} of {scope}")
+            try:
+                manifest = Manifest.of(raw, f"generation {name} of {scope}")
+            except GenerationError:
+                continue  # of another version of this program
             articles = tuple((a.id, a.version, a.title) for a in manifest.articles)
             found.append(Published(name, at, name == current, articles))
         return found
@@ -129,7 +141,7 @@ class GenerationRows:
         )
         records = contents.sentences.astype(SENTENCE, copy=False)
         with self._database.writing() as connection:
-            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            connection.execute(sa.text(_PATIENCE))
             connection.execute(
                 sa.insert(generations).values(
                     scope=scope.key,
@@ -137,7 +149,7 @@ class GenerationRows:
                     manifest=asdict(manifest),
                     sentences=records.tobytes(),
                     own_table=own_table,
-                    published_at=datetime.now(UTC),
+                    published_at=sa.func.clock_timestamp(),
                 )
             )
             _copy_vectors(connection, scope, name, contents, own_table)
@@ -145,8 +157,22 @@ class GenerationRows:
             # Last, for others wait for it: the switch itself.
             hold(connection, f"change {scope.key}")
             _switch(connection, scope, name, revision)
-            _prune(connection, scope, name)
+        self._prune(scope, name)
         return self._opened(name, manifest, records, own_table)
+
+    def _prune(self, scope: Scope, current: str) -> None:
+        """Remove all but the last few generations, or leave it to the next build."""
+        newest = (
+            sa.select(generations.c.name)
+            .where(generations.c.scope == scope.key, generations.c.name != current)
+            .order_by(generations.c.published_at.desc())
+            .limit(KEPT - 1)
+        )
+        try:
+            with self._database.writing() as connection:
+                _delete(connection, scope, [current, *connection.scalars(newest)])
+        except TryAgain as error:  # a backup reads them just now, say
+            log.info("old indexes of %s stay for now: %s", scope, error)
 
     def forget(self, scope: Scope) -> None:
         with self._database.writing(scope) as connection:
@@ -199,7 +225,6 @@ def _copy_vectors(
             copy.write(part)
     if own_table:
         width = contents.sentence_vectors.shape[1]
-        connection.execute(sa.text(f"SET LOCAL maintenance_work_mem = '{_GRAPH_MEMORY}'"))
         for column in ("sentence", "window_"):
             connection.execute(
                 sa.text(
@@ -230,17 +255,6 @@ def _switch(connection: sa.Connection, scope: Scope, name: str, revision: int) -
         raise LibraryBusy(f"a newer index of {scope} was published meanwhile")
     else:
         connection.execute(sa.update(live).where(mine).values(name=name, revision=revision))
-
-
-def _prune(connection: sa.Connection, scope: Scope, current: str) -> None:
-    """Remove all but the last few generations."""
-    newest = (
-        sa.select(generations.c.name)
-        .where(generations.c.scope == scope.key, generations.c.name != current)
-        .order_by(generations.c.published_at.desc())
-        .limit(KEPT - 1)
-    )
-    _delete(connection, scope, [current, *connection.scalars(newest)])
 
 
 def _delete(connection: sa.Connection, scope: Scope, kept: Sequence[str]) -> None:

@@ -42,6 +42,7 @@ class RowVectors:
 
     is_exact = False
     """Half precision: products are within 0.0001."""
+    bytes_in_memory = 0
 
     def __len__(self) -> int:
         return self.size
@@ -60,8 +61,15 @@ class RowVectors:
             if counts.sum() >= limit:
                 return rows[counts][:limit], scores[counts][:limit]
         if len(left_out) <= len(among):
-            return self._nearest(query, limit, "AND row <> ALL(:rows)", {"rows": left_out})
-        return self._nearest(query, limit, "AND row = ANY(:rows)", {"rows": among})
+            found = self._nearest(query, limit, "AND row <> ALL(:rows)", {"rows": left_out})
+        else:
+            found = self._nearest(query, limit, "AND row = ANY(:rows)", {"rows": among})
+        if len(found[0]) == limit:
+            return found
+        # The graph was left before so many were found; or they are gone, which this tells.
+        scores = self.scores(query, among)
+        best = np.argsort(-scores, kind="stable")[:limit]
+        return among[best], scores[best]
 
     def scores(self, query: Vectors, rows: Rows) -> Vectors:
         if not len(rows):

@@ -63,7 +63,8 @@ class Terms:
             for word, kind, rows, scores in connection.execute(query):
                 found[word][kind] = (np.frombuffer(rows, "<i4"), np.frombuffer(scores, "<f4"))
         for word, of_kind in found.items():
-            self._recent.keep((*self._key, word), of_kind)
+            if of_kind:  # a standby that is behind may know it later
+                self._recent.keep((*self._key, word), of_kind)
         return found
 
 

@@ -540,7 +540,7 @@ def test_a_library_of_many_slabs_and_clusters_answers_as_a_small_one(
         built.append(type(index))
         return index
 
-    monkeypatch.setattr("index.building.build", building)
+    monkeypatch.setattr("index.generation_files.build", building)
     assert told("large") == expected
     assert set(built) == {LargeIndex}
 
@@ -548,7 +548,7 @@ def test_a_library_of_many_slabs_and_clusters_answers_as_a_small_one(
 def test_indexes_that_nobody_asks_any_more_are_let_go(
     open_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "_BYTES_IN_MEMORY", 120_000)
+    monkeypatch.setattr(library, "_BYTES_IN_MEMORY", 45_000)
     engine = open_engine(threshold=0)
     guilds = [Scope.guild(number) for number in range(5)]
     for number, guild in enumerate(guilds):

@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from math import inf
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from index import DatabaseAway, Engine, IndexSettings, Scope, TryAgain
 from tests.conftest import WordEmbedder
-from tests.postgres import Server, execute, free_port, home
+from tests.postgres import Server, execute, free_port, home, server
 
 LOCAL = Scope.local()
 TALE = b"The king has gold. The queen sails a ship to the island. A storm took the doctor."
@@ -23,19 +24,17 @@ ASKERS = 4
 @pytest.fixture
 def pair() -> Iterator[tuple[Server, Server]]:
     """A primary, and a standby without which it commits nothing."""
-    with home() as (programs, folder):
+    with home() as (programs, folder), ExitStack() as running:
         primary = Server(programs, folder / "primary", free_port())
+        running.callback(primary.stop)
         primary.create(synchronous_commit="on", fsync="on")
         primary.start()
         standby = primary.standby(folder / "standby")
+        running.callback(standby.stop)
         standby.start()
         primary.configure(synchronous_standby_names="*")
         execute(primary.url(), "SELECT pg_reload_conf()")
-        try:
-            yield primary, standby
-        finally:
-            standby.stop()
-            primary.stop()
+        yield primary, standby
 
 
 class Load:
@@ -124,27 +123,23 @@ def test_a_killed_primary_costs_no_answer_and_no_row(
 
 
 def test_a_restart_costs_no_answer(tmp_path: Path, embedder: WordEmbedder) -> None:
-    with home() as (programs, folder):
-        server = Server(programs, folder / "alone", free_port())
-        server.create(fsync="on")
-        server.start()
-        settings = IndexSettings(data_dir=tmp_path, database_url=server.url())
+    with server(fsync="on") as alone:
+        settings = IndexSettings(data_dir=tmp_path, database_url=alone.url())
         with Engine.open(settings, embedder=embedder) as engine:
             engine.add(LOCAL, TALE)
             load = Load(engine)
             time.sleep(0.5)
-            server.kill()
-            server.start()
+            alone.kill()
+            alone.start()
             time.sleep(1)
             load.end()
             assert load.lost == []
             assert len({name for _, name in load.written}) == len(
-                execute(server.url(), "SELECT id FROM answers")
+                execute(alone.url(), "SELECT id FROM answers")
             )
             # Down for longer than anybody waits: an honest word, and all is well again after.
-            server.kill()
+            alone.kill()
             with pytest.raises(DatabaseAway, match="try again in a moment"):
                 engine.ask(LOCAL, "Who sails a ship?")
-            server.start()
+            alone.start()
             assert engine.ask(LOCAL, "Who sails a ship?", threshold=0).answered
-        server.stop()

@@ -597,3 +597,22 @@ def test_any_bytes_of_any_type_are_a_sound_document_or_a_source_error(data, medi
 def test_any_text_as_a_path_is_a_source_error(path):
     assume(not os.path.exists(path.strip("\0")))  # noqa: PTH110 - Path.exists raises on long names
     assert refusal(path)
+
+
+def test_a_letter_of_a_pdf_that_means_nothing_is_stored_as_the_mark_for_that():
+    meaning = (
+        b"1 begincodespacerange <00> <FF> endcodespacerange 2 beginbfrange"
+        b" <20> <7d> <0020> <7e> <7e> <0000> endbfrange"
+    )
+    page = b"BT /F1 12 Tf 72 700 Td (A king~ a queen.) Tj ET"
+    data = (
+        b"%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+        b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R"
+        b"/Resources<</Font<</F1 5 0 R>>>>>>endobj\n"
+        b"5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>endobj\n"
+        b"4 0 obj<</Length %d>>stream\n%s\nendstream endobj\n"
+        b"6 0 obj<</Length %d>>stream\n%s\nendstream endobj\n"
+        b"trailer<</Root 1 0 R>>\n%%%%EOF" % (len(page), page, len(meaning), meaning)
+    )
+    assert read(data, max_bytes=MB).text == "A king\ufffd a queen."

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 
 from index import DatabaseAway, GenerationError, LibraryBusy, Scope
@@ -20,6 +21,7 @@ from index.generation import (
 )
 from index.generation_files import GenerationFiles
 from index.lexical import LexicalIndex
+from index.postgres import database as database_module
 from index.postgres.database import PostgresDatabase
 from index.postgres.generations import GenerationRows
 from index.vectors import Vectors
@@ -237,4 +239,39 @@ def test_rows_that_are_missing_are_noticed(url: str, tmp_path: Path) -> None:
         generation.parts.sentence_vectors.scores(query, np.array([6, 7]))
     with pytest.raises(GenerationError, match="19 vectors"):
         store.load(Scope.guild(3), generation.name, MODEL)
+    database.close()
+
+
+def test_a_generation_of_another_format_hides_no_other(url: str, tmp_path: Path) -> None:
+    database, scope = PostgresDatabase.open(url), Scope.guild(4)
+    store = GenerationRows(database, tmp_path)
+    old = publish(store, scope, contents(5), revision=1).name
+    new = publish(store, scope, contents(5), revision=2).name
+    execute(
+        url,
+        "UPDATE generations SET manifest = jsonb_set(manifest, '{format}', '1')"
+        f" WHERE name = '{old}'",
+    )
+    assert [one.name for one in store.kept(scope)] == [new]
+    database.close()
+
+
+def test_a_backup_that_reads_an_old_index_fails_no_new_one(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        database_module,
+        "_SETTINGS",
+        database_module._SETTINGS.replace("lock_timeout = '10s'", "lock_timeout = '200ms'"),
+    )
+    database, scope = PostgresDatabase.open(url), Scope.guild(6)
+    store = GenerationRows(database, tmp_path, exact_up_to=10)
+    first = publish(store, scope, contents(20), revision=1)
+    with psycopg.connect(url) as dumping:
+        dumping.execute(f"LOCK TABLE {first.parts.sentence_vectors.table} IN ACCESS SHARE MODE")
+        names = [publish(store, scope, contents(20), revision=n).name for n in range(2, KEPT + 3)]
+    assert store.current(scope) == names[-1]
+    assert len(store.kept(scope)) > KEPT
+    publish(store, scope, contents(20), revision=9)
+    assert len(store.kept(scope)) == KEPT
     database.close()
