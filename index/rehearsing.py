@@ -5,6 +5,7 @@ Golden questions and those that the journal keeps are asked of both.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from index.building import text_key
 from index.catalogue import Catalogue, StoredText, content_hash
 from index.database import mapped
 from index.embedding import Embedder, Step, Vectors
-from index.errors import ArticleNotFound, BadInput, RehearsalOutdated
+from index.errors import ArticleNotFound, BadInput, RehearsalOutdated, TryAgain
 from index.generation_files import GenerationFiles
 from index.golden import GoldenSet, passes
 from index.intake import Intake, can_take_again
@@ -39,6 +40,8 @@ from index.types import (
     Replayed,
     Scope,
 )
+
+_TRIES, _RETRY_S = 30, 1.0
 
 Asked = tuple[str, Golden | None]
 """A question, and the golden one that it is."""
@@ -94,7 +97,7 @@ class Rehearsals(Articles):
         for number, each in enumerate(chosen):
             notify("rehearsing", number, len(chosen))
             try:
-                answer = self.ask(scope, each.question, threshold=threshold)
+                answer = self._insist(scope, each.question, threshold)
             except BadInput:  # there is no article to ask, say
                 examined.append(Examined(each, None, passes=each.expected is None))
             else:
@@ -170,6 +173,14 @@ class Rehearsals(Articles):
 
         return self._library.reindex(scope, store, progress or silent)
 
+    def _insist(self, scope: Scope, question: str, threshold: float | None) -> Answer:
+        """Ask, and ask again while workers are busy: hundreds are not given up for one."""
+        for _ in range(_TRIES):
+            with suppress(TryAgain):
+                return self.ask(scope, question, threshold=threshold)
+            time.sleep(_RETRY_S)
+        return self.ask(scope, question, threshold=threshold)
+
     def _asked(self, scope: Scope) -> list[Asked]:
         golden = {each.question: each for each in self.golden.all(scope)}
         kept = [each for each in self.journal.questions(scope) if each not in golden]
@@ -212,7 +223,7 @@ class Rehearsals(Articles):
                 for number, asked in enumerate(questions):
                     notify("rehearsing", number, len(questions))
                     with suppress(BadInput):
-                        before = self.ask(scope, asked[0], threshold=threshold)
+                        before = self._insist(scope, asked[0], threshold)
                         yield asked, before, beside.ask(scope, asked[0], threshold=threshold)
             finally:
                 catalogue.close()

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from index import Engine, LibraryFull, QuestionError, RehearsalOutdated, Scope
+from index import (
+    Engine,
+    LibraryFull,
+    QuestionError,
+    RehearsalOutdated,
+    Scope,
+    WorkersBusy,
+    rehearsing,
+)
 from tests.conftest import WordEmbedder
 
 LOCAL = Scope.local()
@@ -182,3 +190,22 @@ def test_what_a_killed_rehearsal_left_is_swept(engine: Engine, tmp_path: Path) -
     assert left.exists()
     engine.prune(datetime.now(UTC) + timedelta(days=2))
     assert not left.exists()
+
+
+def test_workers_that_are_busy_end_no_rehearsal(
+    engine: Engine, tale: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsing, "_RETRY_S", 0.0)
+    ask, tries = Engine.ask, []
+
+    def busy_at_first(self: Engine, *given: object, **named: object):
+        tries.append(given)
+        if len(tries) <= 2:
+            raise WorkersBusy("try again in a moment")
+        return ask(self, *given, **named)
+
+    monkeypatch.setattr(Engine, "ask", busy_at_first)
+    tale.write_text("The king has two ships. A storm came to the island.")
+    found = engine.rehearse(LOCAL)
+    told = (*found.better, *found.lost, *found.different)
+    assert found.unchanged + len(told) == len(QUESTIONS)
