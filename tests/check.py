@@ -1,4 +1,4 @@
-"""Every check but the tests, and five minutes of soak: python -m tests.check"""
+"""Every check but the suite, the long tests, and five minutes of soak: python -m tests.check"""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ CHECKS = (
     ("ruff", "format", "--check"),
     ("mypy",),
     ("lint-imports",),
+    ("pytest", "-q", "-s", "-m", "long"),
     ("pytest", "-q", "-s", "tests/wire/test_soak.py"),
 )
 SOAK_S = "300"

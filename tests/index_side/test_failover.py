@@ -16,6 +16,8 @@ from index import DatabaseAway, Engine, IndexSettings, Scope, TryAgain
 from tests.conftest import WordEmbedder
 from tests.postgres import Server, execute, free_port, home, server
 
+pytestmark = pytest.mark.long
+
 LOCAL = Scope.local()
 TALE = b"The king has gold. The queen sails a ship to the island. A storm took the doctor."
 ASKERS = 4

@@ -15,6 +15,8 @@ import pytest
 from index import Engine, IndexSettings, Scope
 from tests.conftest import WordEmbedder
 
+pytestmark = pytest.mark.long
+
 LOCAL = Scope.local()
 PROCESSES = 4
 QUESTIONS = int(os.environ.get("QUESTIONS", "1000"))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from index import Engine, IndexSettings
 from index.embedding import PackagedEmbedder
 from tests.postgres import execute
@@ -22,6 +24,8 @@ from .loopback import HARBOUR, Discord, until
 from .payloads import Payload, text
 from .process import BotProcess
 from .test_asking import HIS_NAME, MAYOR, MENTION
+
+pytestmark = pytest.mark.long
 
 SHARDS, PROCESSES, AT_ONCE = 16, 4, 2
 SPACING_S = 0.5

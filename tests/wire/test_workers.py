@@ -13,6 +13,8 @@ from .process import START_WITHIN_S, BotProcess
 from .test_asking import HIS_NAME, MAYOR
 from .test_operations import a_free_port, counted, fetched
 
+pytestmark = pytest.mark.long
+
 BUSY = "I have more questions than I can handle right now"
 
 
