@@ -188,7 +188,10 @@ def of_library(
         with library() as engine:
             scopes = engine.scopes()
             articles = sum(len(engine.articles(scope)) for scope in scopes)
-            yield ok("database", f"articles: {articles:,}; servers and others: {len(scopes):,}")
+            yield ok(
+                "database",
+                f"{engine.place}: articles: {articles:,}; servers and others: {len(scopes):,}",
+            )
             broken = [
                 (scope.key, said)
                 for number, scope in enumerate(scopes if indexed else ())

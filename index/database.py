@@ -22,6 +22,9 @@ class Database(Protocol):
     ``StorageError`` and ``CatalogueError`` where the operator must act.
     """
 
+    where: str
+    """Its name in messages."""
+
     def reading(self) -> AbstractContextManager[sa.Connection]:
         """A connection that sees one moment of the database in each of its statements."""
 

@@ -157,6 +157,11 @@ class Engine(Rehearsals):
         self.close()
 
     @property
+    def place(self) -> str:
+        """Where articles are kept, as it may be told: a file, or a server without its secrets."""
+        return self._catalogue.database.where
+
+    @property
     def turns(self) -> Turns | None:
         """Whose turn it is among processes that share a database; None without one."""
         return self._catalogue.turns

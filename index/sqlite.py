@@ -25,6 +25,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, engine: sa.Engine) -> None:
         self._path = path
+        self.where = str(path)
         self._engine = engine
 
     @classmethod

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from index.errors import EngineError
+from index.errors import DatabaseAway, EngineError
 from index.postgres.jobs import POLL_S, Job, Jobs
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Worker:
                     self._jobs.renew(job, self._lease_s)
                 self._jobs.prune()
             except EngineError as error:
-                log.info("no lease was renewed: %s", error)
+                log.debug("no lease was renewed: %s", error)
             every_s = self._lease_s / _RENEWALS
             ended, going = wait(working, timeout=every_s, return_when=FIRST_EXCEPTION)
             if not going or any(each.exception() for each in ended):
@@ -80,7 +80,9 @@ class Worker:
                 if job is not None:
                     self._do(job)
             except EngineError as error:
-                log.warning("no job can be taken or ended: %s", error)
+                # That the database is away, its notices tell, and that it is back.
+                level = logging.DEBUG if isinstance(error, DatabaseAway) else logging.WARNING
+                log.log(level, "no job can be taken or ended: %s", error)
                 stop.wait(_RETRY_S)
             else:
                 if job is None:

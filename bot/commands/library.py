@@ -208,8 +208,14 @@ def backup(session: Session, file: Path) -> None:
 @click.pass_obj
 def restore(session: Session, file: Path) -> None:
     """Put a backup in the place of what is kept now, which is moved aside. Stop the bot first."""
-    from index import restore as put_back  # noqa: PLC0415 - help goes without
+    from index import StorageError  # noqa: PLC0415 - help goes without
+    from index import restore as put_back  # noqa: PLC0415
 
+    if session.settings.database_url is not None:
+        raise StorageError(
+            "DATABASE_URL is set, and PostgreSQL is restored by its own tools (pg_restore);"
+            " unset it to restore the folder DATA_DIR"
+        )
     with session.screen.working("Restoring"):
         aside = put_back(session.settings.data_dir, file)
     session.screen.show(Text(f"Restored {file}."))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -41,7 +42,7 @@ def migrate(session: Session, *, replace_nul: bool) -> None:
             "`article-bot migrate` copies to PostgreSQL: set DATABASE_URL to where."
         )
     url = settings.database_url.get_secret_value()
-    with session.library() as engine:
+    with _interruptible(session), session.library() as engine:
         from index import Migration  # noqa: PLC0415 - its driver is seldom installed
 
         with Migration.open(settings.data_dir, url) as migration, alone(settings.data_dir):
@@ -52,6 +53,15 @@ def migrate(session: Session, *, replace_nul: bool) -> None:
                     engine.catch_up(one.scope, progress=progress)
     session.screen.show(_table(migrated))
     session.screen.note(_DONE.format(folder=settings.data_dir))
+
+
+@contextmanager
+def _interruptible(session: Session) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        session.screen.note("Interrupted. Run it again: it goes on where it stopped.")
+        raise
 
 
 def _table(migrated: Sequence[Migrated]) -> Table:

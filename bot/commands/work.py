@@ -28,6 +28,9 @@ def work(session: Session) -> None:
     with _told_to_stop() as stop, session.asked(()) as engine:
         from index import answer_queued  # noqa: PLC0415 - its driver is seldom installed
 
+        session.screen.note(
+            f"Answering questions, {settings.workers} at once. Ctrl-C or SIGTERM ends it."
+        )
         answer_queued(engine, settings, threads=settings.workers, stop=stop)
 
 

@@ -56,9 +56,15 @@ not promoted yet, idle for too long; and a table that went with its generation.
 """
 _FULL = ("53100", "53200")
 _BUSY = ("55P03", "40P01")
-_UNFIT = ("3D", "28", "42501")
-_UNFIT_SAID = re.compile(r'password authentication failed|(?:database|role) ".*" does not exist')
-"""A refusal to connect comes without a code."""
+_UNFIT = (
+    ("28", "password authentication failed|no pg_hba", "see whether user and password are right"),
+    ("3D", 'database ".*" does not exist', "create it (createdb -O USER NAME)"),
+    ("28", 'role ".*" does not exist', "create the user (createuser)"),
+    ("42501", None, "let the user of DATABASE_URL own the database (createdb -O USER NAME)"),
+    ("42P07", None, "it holds tables of something else; take an empty database"),
+    ("-", "SSL|sslmode|invalid integer|invalid port", "see whether DATABASE_URL is right"),
+)
+"""Codes, or, as a refusal to connect comes without one, words; and what to do."""
 
 
 class PostgresDatabase:
@@ -213,18 +219,16 @@ class PostgresDatabase:
             code = error.sqlstate or ""
             # What the server adds to it may show what is stored.
             said = error.diag.message_primary or said
-        said = " ".join(said.split())
+        said = re.sub(r"\s*\n\s*", ". ", said.strip())
         if code == "25006":  # no primary any more
             self._writers.dispose()
         if code.startswith(_FULL):
             return StorageError(f"{self.where} is out of space ({said}); nothing was changed")
         if code.startswith(_BUSY):
             return LibraryBusy("another process is changing the same articles; try again soon")
-        if code.startswith(_UNFIT) or (not code and _UNFIT_SAID.search(said)):
-            return CatalogueError(
-                f"{self.where} cannot be used ({said}); create the database, let the user of"
-                " DATABASE_URL own it, and see whether the password is right"
-            )
+        for start, words, cure in _UNFIT:
+            if code.startswith(start) or (not code and words and re.search(words, said)):
+                return CatalogueError(f"{self.where} cannot be used ({said}); {cure}")
         cut_off = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         if code.startswith(_AWAY) or (cut_off and not code):
             return DatabaseAway(
@@ -272,13 +276,22 @@ def _require(connection: sa.Connection, where: str) -> None:
             f"{where} needs the extension pgvector 0.8 or newer, and offers {offered or 'none'};"
             " install it on the server (the package postgresql-18-pgvector, say)"
         )
-    connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS vector"))
+    installed = sa.text("SELECT 1 FROM pg_extension WHERE extname = 'vector'")
+    if connection.scalar(installed):
+        return
+    try:
+        connection.execute(sa.text("CREATE EXTENSION vector"))
+    except sa.exc.ProgrammingError as error:
+        raise CatalogueError(
+            f"{where} does not let its owner add pgvector; have a superuser run"
+            " CREATE EXTENSION vector in it"
+        ) from error
 
 
 def _told(url: str) -> str:
     """The address without its secrets; StorageError for one that is none."""
     try:
-        parts = {"host": "this machine", "dbname": "", **conninfo_to_dict(url)}
+        parts = {"host": "this machine", "port": "", "dbname": "", **conninfo_to_dict(url)}
     except psycopg.Error:
         parts = {"host": "@", "dbname": ""}
     host, name = str(parts["host"]), str(parts["dbname"])
@@ -289,4 +302,5 @@ def _told(url: str) -> str:
             " postgresql://user:password@host/name, with %40 for an @ in the password, %2F for a /,"
             " %20 for a space"
         )
-    return f"PostgreSQL at {host}/{name}"
+    ports = f":{parts['port']}" if parts.get("port") else ""
+    return f"PostgreSQL at {host}{ports}/{name}"

@@ -50,9 +50,13 @@ class Notices:
         self._thread.join()
 
     def _listen(self) -> None:
+        away = False
         while not self._closed.is_set():
             try:
                 with self._database.listening(self._channel) as connection:
+                    if away:
+                        log.warning("the database answers again")
+                    away = False
                     self._listening.set()
                     self._heard(None)
                     while not self._closed.is_set():
@@ -60,7 +64,9 @@ class Notices:
                             self._heard(notice.payload)
             except EngineError as error:
                 self._listening.clear()
-                log.info("no notices until the database answers: %s", error)
+                if not away:  # once, and not each second
+                    log.warning("no notices until the database answers: %s", error)
+                away = True
                 self._closed.wait(_RETRY_S)
 
 

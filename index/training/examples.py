@@ -141,6 +141,11 @@ THIRD = Mixes(
     easy=Mix(own=0.04, negatives=0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
     written=Mix(1.0, 0.6, swapped=0.1, far=0.03, opposed=0.05, removed=0.15, left_out=0.15),
 )
+FOURTH = Mixes(
+    hard=Mix(0.16, 0.4, swapped=0.2, far=0.03, opposed=0.1, removed=0.15, unanswered=1.0),
+    easy=Mix(own=0.02, negatives=0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
+    written=Mix(0.2, 0.6, swapped=0.1, far=0.03, opposed=0.05, removed=0.15, left_out=0.15),
+)
 
 
 def groups(

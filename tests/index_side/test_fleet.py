@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from index import ArticleNotFound, Document, Engine, GenerationError, IndexSettings, Scope
+from index import (
+    ArticleNotFound,
+    CatalogueError,
+    DatabaseAway,
+    Document,
+    Engine,
+    EngineError,
+    GenerationError,
+    IndexSettings,
+    Scope,
+    StorageError,
+)
 from index.catalogue import Catalogue
 from index.postgres.database import PostgresDatabase
 from tests.conftest import WordEmbedder
@@ -101,3 +112,38 @@ def test_a_number_that_no_article_can_have_is_not_found(
             with pytest.raises(ArticleNotFound):
                 change(ONE, number)
         assert not engine.golden.remove(ONE, number)
+
+
+def told_by(url: str) -> Exception:
+    with pytest.raises(EngineError) as caught:
+        PostgresDatabase.open(url).close()
+    return caught.value
+
+
+def test_each_thing_that_is_wrong_with_a_database_has_its_own_cure(postgres: Server) -> None:
+    for statement in (
+        "CREATE USER plain",
+        "CREATE DATABASE busy OWNER plain",
+        "CREATE DATABASE bare OWNER plain",
+    ):
+        execute(postgres.url(), statement)
+    execute(postgres.url(database="busy"), "CREATE EXTENSION vector")
+    execute(postgres.url(database="busy"), "CREATE TABLE articles (id int)")
+    mine = postgres.url(database="bare").replace("postgres@", "plain@")
+    port = str(postgres.port)
+    for url, kind, said in (
+        (postgres.url(database="nowhere"), CatalogueError, "createdb -O USER"),
+        (postgres.url().replace("postgres@", "nobody_here@"), CatalogueError, "createuser"),
+        (postgres.url(database="busy"), CatalogueError, "take an empty database"),
+        (mine, CatalogueError, "have a superuser run CREATE EXTENSION vector"),
+        (postgres.url() + "?sslmode=require", CatalogueError, "DATABASE_URL is right"),
+        (postgres.url().replace(port, "abc"), CatalogueError, "DATABASE_URL is right"),
+        (postgres.url().replace(port, str(free_port())), DatabaseAway, "try again in a moment"),
+        ("postgresql://bot:pre@S3CRET@127.0.0.1/x", StorageError, "%40 for an @"),
+        ("postgresql://bot:S3/CRET@127.0.0.1/x", StorageError, "%2F for a /"),
+    ):
+        error = told_by(url)
+        assert type(error) is kind, error
+        assert said in str(error)
+        assert "S3" not in str(error)
+        assert "CRET" not in str(error)

@@ -308,6 +308,14 @@ class TestLibrary:
         assert run("restore", tmp_path / "nothing.sqlite").code == Exit.BAD_INPUT
         assert "orchard" in run("list").out
 
+    def test_no_folder_is_restored_while_postgresql_is_used(self, run, tmp_path, monkeypatch):
+        assert "Backed up to" in run("backup", tmp_path / "copy.sqlite").out
+        monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/else")
+        refused = run("restore", tmp_path / "copy.sqlite")
+        assert refused.code == Exit.OPERATOR
+        assert "pg_restore" in refused.err
+        assert not list((tmp_path / "data").glob("before-restore-*"))
+
     def test_a_copied_data_folder_is_a_backup_too_with_what_stands_in_its_log(self, run, tmp_path):
         run("add", a_file(tmp_path, "orchard.txt", ORCHARD))
         with closing(sqlite3.connect(tmp_path / "data" / "catalogue.sqlite")) as held:

@@ -253,7 +253,7 @@ def test_a_database_server_that_is_not_there(
 ) -> None:
     environment.setenv("DATABASE_URL", f"postgresql://me:hushhush@127.0.0.1:{free_port()}/library")
     said = broken(capsys, "database")
-    assert "PostgreSQL at 127.0.0.1/library does not answer" in said
+    assert "/library does not answer" in said
     assert "see whether it runs and DATABASE_URL is right" in said
     assert "hushhush" not in said
 
@@ -264,7 +264,7 @@ def test_a_database_that_was_not_created(
     environment.setenv("DATABASE_URL", postgres.url(database="nowhere"))
     said = broken(capsys, "database")
     assert "does not exist" in said
-    assert "create the database" in said
+    assert "createdb -O USER NAME" in said
 
 
 def test_a_database_that_is_well(
