@@ -8,14 +8,18 @@ greeting, an order to the bot or a hand on the keyboard is `Kind.CHAT` from the 
 
 from __future__ import annotations
 
+import mmap
 import re
+import tempfile
 import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from index.errors import LanguageError, QuestionError
 from index.types import Kind
@@ -344,4 +348,19 @@ def _identifier() -> LanguageIdentifier:
 def _load() -> LanguageIdentifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - slow to load
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    # Of 70 MB of tables a question looks at a few pages: the rest need not be in memory.
+    weights = identifier.nb_ptc
+    identifier.nb_ptc = np.frombuffer(_in_file(weights), weights.dtype).reshape(weights.shape)
+    identifier._full_model = (identifier.nb_ptc, *identifier._full_model[1:])  # noqa: SLF001
+    moves = identifier.tk_nextmove
+    identifier.tk_nextmove = memoryview(_in_file(moves)).cast(moves.typecode)
+    return identifier
+
+
+def _in_file(table: Any) -> mmap.mmap:
+    """The bytes of a table, in a file without a name."""
+    with tempfile.TemporaryFile() as file:
+        file.write(memoryview(table).cast("B"))
+        file.flush()
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
