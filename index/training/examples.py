@@ -98,9 +98,8 @@ class Mix:
     ``swapped``: another name, number or thing in the question; ``opposed``: its sense turned
     round; ``removed``: the answer's sentence taken out of the passage; ``left_out``: only what
     retrieval brings beside the answer's paragraph; ``far``: passages of another article.
-    ``own`` is the share of the questions themselves, ``unanswered`` that of the data's own
-    unanswerable ones where it differs, ``negatives`` that of a (second) negative beside them.
-    ``again``: how often the unanswerable ones of the data are repeated.
+    ``own`` is the share of the questions themselves, ``negatives`` that of a (second)
+    negative beside them. ``again``: how often the unanswerable ones of the data are repeated.
     """
 
     own: float
@@ -111,10 +110,6 @@ class Mix:
     removed: float = 0.0
     left_out: float = 0.0
     again: int = 0
-    unanswered: float | None = None
-
-    def share_of(self, question: Question) -> float:
-        return self.own if question.answers or self.unanswered is None else self.unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +136,6 @@ THIRD = Mixes(
     easy=Mix(own=0.04, negatives=0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
     written=Mix(1.0, 0.6, swapped=0.1, far=0.03, opposed=0.05, removed=0.15, left_out=0.15),
 )
-FOURTH = Mixes(
-    hard=Mix(0.16, 0.4, swapped=0.2, far=0.03, opposed=0.1, removed=0.15, unanswered=1.0),
-    easy=Mix(own=0.02, negatives=0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
-    written=Mix(0.2, 0.6, swapped=0.1, far=0.03, opposed=0.05, removed=0.15, left_out=0.15),
-)
 
 
 def groups(
@@ -157,7 +147,7 @@ def groups(
     """
     for article in articles:
         for question in article.questions:
-            if chance.random() >= mix.share_of(question):
+            if chance.random() >= mix.own:
                 continue
             for _ in range(1 if question.answers else 1 + mix.again):
                 count = int(hard) + (chance.random() < mix.negatives)
