@@ -152,7 +152,7 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
 
 def _share_arenas() -> None:
     """Have all threads allocate from two heaps: one for each thread would leave more holes with
-    every question, 60 MB after 150 of them. Only glibc has so many.
+    every question, 55 MB after 150 of them. Only glibc has so many.
     """
     if sys.platform == "linux":
         with suppress(AttributeError):

@@ -350,11 +350,14 @@ def _load() -> LanguageIdentifier:
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     # Of 70 MB of tables a question looks at a few pages: the rest need not be in memory.
-    weights = identifier.nb_ptc
-    identifier.nb_ptc = np.frombuffer(_in_file(weights), weights.dtype).reshape(weights.shape)
+    weights, moves = identifier.nb_ptc, identifier.tk_nextmove
+    try:
+        weights_file, moves_file = _in_file(weights), _in_file(moves)
+    except OSError:  # there is no space for them elsewhere
+        return identifier
+    identifier.nb_ptc = np.frombuffer(weights_file, weights.dtype).reshape(weights.shape)
     identifier._full_model = (identifier.nb_ptc, *identifier._full_model[1:])  # noqa: SLF001
-    moves = identifier.tk_nextmove
-    identifier.tk_nextmove = memoryview(_in_file(moves)).cast(moves.typecode)
+    identifier.tk_nextmove = memoryview(moves_file).cast(moves.typecode)
     return identifier
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL: connecting, through a failover too, and its errors as the engine's.
 
 The address may name several hosts, as libpq reads it: the primary and its standbys in any
-order. What only reads takes the first that answers, what writes the one that may be written.
+order. Both reading and writing go to the primary; while there is none, reading to any that answers.
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ _UNFIT = (
     ("28", 'role ".*" does not exist', "create the user (createuser)"),
     ("42501", None, "let the user of DATABASE_URL own the database (createdb -O USER NAME)"),
     ("42P07", None, "it holds tables of something else; take an empty database"),
-    ("-", "SSL|sslmode|invalid integer|invalid port", "see whether DATABASE_URL is right"),
+    (
+        "-",
+        "does not support SSL|invalid sslmode|invalid integer|invalid port",
+        "see whether DATABASE_URL is right",
+    ),
 )
 """Codes, or, as a refusal to connect comes without one, words; and what to do."""
 
@@ -72,7 +76,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.where = _told(url)
+        self.where = _named(url)
         self._readers = self._pool("read-write", "any", isolation_level="AUTOCOMMIT")
         self._writers = self._pool("read-write")
         self._of_thread = threading.local()
@@ -288,7 +292,7 @@ def _require(connection: sa.Connection, where: str) -> None:
         ) from error
 
 
-def _told(url: str) -> str:
+def _named(url: str) -> str:
     """The address without its secrets; StorageError for one that is none."""
     try:
         parts = {"host": "this machine", "port": "", "dbname": "", **conninfo_to_dict(url)}

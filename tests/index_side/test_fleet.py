@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from index import (
@@ -147,3 +148,13 @@ def test_each_thing_that_is_wrong_with_a_database_has_its_own_cure(postgres: Ser
         assert said in str(error)
         assert "S3" not in str(error)
         assert "CRET" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["SSL SYSCALL error: EOF detected", "SSL connection has been closed unexpectedly"],
+)
+def test_a_primary_that_dies_behind_tls_is_away_and_not_misconfigured(said: str) -> None:
+    error = psycopg.OperationalError(said)
+    told = PostgresDatabase("postgresql://me@one/library")._told(error, error)
+    assert type(told) is DatabaseAway

@@ -462,3 +462,19 @@ def test_what_no_article_answers_may_have_been_said_to_the_bot(
     text: str, coverage: float, expected: bool
 ) -> None:
     assert chats(text, coverage) is expected
+
+
+def test_languages_are_told_apart_where_no_file_can_be_written(monkeypatch):
+    def full(_table):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(module, "_in_file", full)
+    assert module._load.__wrapped__().classify("Quién es el alcalde de la ciudad?")[0] == "es"
+
+
+def test_tables_in_files_tell_the_same_as_those_in_memory():
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    whole = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    for text in ("Wer ist der Bürgermeister?", "où est la mairie", "誰が市長ですか", "who is it"):
+        assert module._load().classify(text) == whole.classify(text)
