@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from index import Kind, LanguageError, QuestionError
 from index import question as module
@@ -473,8 +474,6 @@ def test_languages_are_told_apart_where_no_file_can_be_written(monkeypatch):
 
 
 def test_tables_in_files_tell_the_same_as_those_in_memory():
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
     whole = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     for text in ("Wer ist der Bürgermeister?", "où est la mairie", "誰が市長ですか", "who is it"):
         assert module._load().classify(text) == whole.classify(text)
