@@ -383,13 +383,15 @@ class Articles:
         failed = refresh(*work, articles, notify, stop=stop)
         return failed + self._follower(scope, stop).follow(feeds, notify)
 
-    def rebuild(self, scope: Scope, *, progress: Progress | None = None) -> ReindexReport:
+    def rebuild(
+        self, scope: Scope, *, wait_s: float = 0, progress: Progress | None = None
+    ) -> ReindexReport:
         """Build the index anew from what is stored, without reading any source.
 
         Raises:
-            LibraryBusy: this scope is being changed already.
+            LibraryBusy: this scope was being changed for longer than ``wait_s``.
         """
-        return self._library.reindex(scope, lambda _: [], progress or silent)
+        return self._library.reindex(scope, lambda _: [], progress or silent, wait_s)
 
     def catch_up(self, scope: Scope, *, progress: Progress | None = None) -> None:
         """Build the index where it does not fit what is stored, without reading any source.

@@ -89,8 +89,7 @@ class Engine(Rehearsals):
         weights: Mapping[str, float] = WEIGHTS,
         intake: Intake | None = None,
     ) -> None:
-        store = store_of(catalogue.database, settings.data_dir / "index")
-        library = Library(catalogue, store, embedder)
+        library = self._library_over(catalogue, embedder, settings.data_dir / "index")
         intake = intake or Intake(int(settings.max_article_mb * 1_000_000))
         super().__init__(settings, catalogue, library, intake, embedder)
         self._weights = weights
@@ -174,6 +173,9 @@ class Engine(Rehearsals):
             for scope in scopes:
                 self._library.generation(scope)
             loading.result()
+
+    def _library_over(self, catalogue: Catalogue, embedder: Embedder, folder: Path) -> Library:
+        return Library(catalogue, store_of(catalogue.database, folder), embedder)
 
     def _over(self, data_dir: Path, catalogue: Catalogue, embedder: Embedder) -> Engine:
         settings = self._settings.model_copy(update={"data_dir": data_dir})

@@ -12,6 +12,7 @@ EngineError
 │   ├── LibraryBusy          another process or thread is writing this scope
 │   ├── DatabaseAway         the database does not answer, or is being replaced
 │   ├── WorkersBusy          no worker takes the question, or too many wait for one
+│   ├── IndexPending         a change is kept, and a worker is still to index it
 │   └── DeadlineExceeded     the time allowed for an answer ran out
 └── OperatorError        whoever runs the bot must act
     ├── ModelError           the embedding model is missing or not the pinned one
@@ -72,6 +73,10 @@ class DatabaseAway(TryAgain):
 
 class WorkersBusy(TryAgain):
     """The workers have more to do than they can, or there is none."""
+
+
+class IndexPending(TryAgain):
+    """What was changed is kept, and becomes searchable once a worker has indexed it."""
 
 
 class DeadlineExceeded(TryAgain):

@@ -85,11 +85,11 @@ class Manifest:
         except (KeyError, TypeError) as error:
             raise GenerationError(f"the manifest of {where} cannot be read: {error!r}") from error
 
-    def require(self, scope: Scope, model: str, where: object) -> None:
-        """GenerationError when it is of another scope or model."""
+    def require(self, scope: Scope, model: str | None, where: object) -> None:
+        """GenerationError when it is of another scope or, unless that is None, model."""
         if self.scope != scope.key:
             raise GenerationError(f"{where} belongs to {self.scope}, not to {scope}")
-        if self.model != model:
+        if model is not None and self.model != model:
             raise OtherMaker(f"{where} was made by {self.model}, not by {model}")
 
 
@@ -256,8 +256,8 @@ class GenerationStore(Protocol):
     def kept(self, scope: Scope) -> list[Published]:
         """The generations that can still be rolled back to, the live one first, then newest."""
 
-    def load(self, scope: Scope, name: str, model: str) -> Generation:
-        """Open a generation, checked against its manifest.
+    def load(self, scope: Scope, name: str, model: str | None) -> Generation:
+        """Open a generation, checked against its manifest; None: whatever its model.
 
         Raises:
             GenerationError: it is missing, altered, of another scope, model or format.

@@ -86,7 +86,7 @@ class GenerationFiles:
             )
         return [one for _, one in sorted(found, key=lambda pair: (pair[1].live, pair[0]))[::-1]]
 
-    def load(self, scope: Scope, name: str, model: str) -> Generation:
+    def load(self, scope: Scope, name: str, model: str | None) -> Generation:
         """Read a generation whole, every file checked against the manifest.
 
         Raises:
@@ -95,7 +95,7 @@ class GenerationFiles:
         return Generation(name, *self._read(self.folder(scope) / name, scope, model))
 
     @staticmethod
-    def _read(folder: Path, scope: Scope, model: str) -> tuple[Manifest, Parts]:
+    def _read(folder: Path, scope: Scope, model: str | None) -> tuple[Manifest, Parts]:
         manifest = _manifest(folder)
         manifest.require(scope, model, folder)
         if (found := _checksums(folder)) != manifest.files:

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from index.building import Builder, Built
@@ -20,6 +21,7 @@ from index.errors import (
     ArticleNotFound,
     EngineError,
     GenerationError,
+    IndexPending,
     LibraryBusy,
     LibraryFull,
 )
@@ -88,7 +90,7 @@ class Library:
         Raises:
             LibraryFull: the scope would have more than ``most`` articles then.
         """
-        with self._store.writing(scope, _WRITE_WAIT_S):
+        with self._changing(scope, _WRITE_WAIT_S):
             if most is not None:
                 known = {article.source for article in self._catalogue.articles(scope)}
                 total = len(known | {document.source for document in documents})
@@ -104,7 +106,7 @@ class Library:
 
     def undelete(self, scope: Scope, article_id: int) -> Article:
         """Take a removal back; ArticleNotFound when there is nothing to take back."""
-        with self._store.writing(scope, _WRITE_WAIT_S):
+        with self._changing(scope, _WRITE_WAIT_S):
             article = self._catalogue.undelete(scope, article_id)
             self._build(scope, silent)
         return article
@@ -113,17 +115,23 @@ class Library:
         """Remove an article at once; ArticleNotFound when there is none."""
         article = self._catalogue.remove(scope, article_id)
         try:
-            with self._store.writing(scope, _WRITE_WAIT_S):
+            with self._changing(scope, _WRITE_WAIT_S):
                 self._build(scope, silent)
-        except LibraryBusy:
+        except (LibraryBusy, IndexPending):
             # Questions pass over it from now on; the next build leaves it out.
             log.info("article %d of %s was removed while its index was busy", article_id, scope)
         return article
 
-    def reindex(self, scope: Scope, refresh: Refresh, progress: Progress) -> ReindexReport:
-        """Refresh the catalogue and publish a new generation; LibraryBusy when one is under way."""
+    def reindex(
+        self, scope: Scope, refresh: Refresh, progress: Progress, wait_s: float = 0
+    ) -> ReindexReport:
+        """Refresh the catalogue and publish a new generation.
+
+        Raises:
+            LibraryBusy: another change was under way for longer than ``wait_s``.
+        """
         started = time.perf_counter()
-        with self._store.writing(scope, wait_s=0):
+        with self._changing(scope, wait_s):
             before = self._indexed(scope)
             failed = refresh(progress)
             built = self._build(scope, progress)
@@ -135,7 +143,7 @@ class Library:
 
     def roll_back(self, scope: Scope, name: str, progress: Progress) -> Built:
         """Make the articles what they were in a kept generation; LibraryBusy when changing."""
-        with self._store.writing(scope, wait_s=0):
+        with self._changing(scope, wait_s=0):
             chosen = next((one for one in self.kept(scope) if one.name == name), None)
             if chosen is None:
                 raise ArticleNotFound(f"{scope} keeps no generation {name!r} any more")
@@ -144,14 +152,14 @@ class Library:
 
     def refresh(self, scope: Scope, refresh: Refresh) -> None:
         """Refresh the catalogue, and build only where that changed something."""
-        with self._store.writing(scope, wait_s=0):
+        with self._changing(scope, wait_s=0):
             refresh(silent)
             if self._is_due(scope, self._published(scope)):
                 self._build(scope, silent)
 
     def catch_up(self, scope: Scope, progress: Progress) -> None:
         """Build where the index does not fit the catalogue; LibraryBusy while another builds."""
-        with self._store.writing(scope, wait_s=0):
+        with self._changing(scope, wait_s=0):
             if self._is_due(scope, self._published(scope)):
                 self._build(scope, progress)
 
@@ -165,7 +173,7 @@ class Library:
             if name is None and live:
                 problems.append(f"{scope} has articles but no index; re-index it")
             if name is not None:
-                generation = self._store.load(scope, name, self._embedder.fingerprint)
+                generation = self._store.load(scope, name, self._model)
                 problems += self._mismatches(generation, live)
         except EngineError as error:
             problems.append(f"{error}; re-index {scope}")
@@ -236,6 +244,15 @@ class Library:
                 raise
         return generation
 
+    @property
+    def _model(self) -> str | None:
+        """Of which model an index must be; None: of any."""
+        return self._embedder.fingerprint
+
+    def _changing(self, scope: Scope, wait_s: float) -> AbstractContextManager[None]:
+        """Keep all others from changing the articles of ``scope``, as in ``store.writing``."""
+        return self._store.writing(scope, wait_s)
+
     def _build(self, scope: Scope, progress: Progress) -> Built:
         built = self._builder.build(scope, progress, self._published(scope))
         self._loaded.keep(scope, built.generation)
@@ -253,7 +270,7 @@ class Library:
         if name is None or (loaded is not None and loaded.name == name):
             return loaded if name else None
         try:
-            return self._store.load(scope, name, self._embedder.fingerprint)
+            return self._store.load(scope, name, self._model)
         except GenerationError as error:
             if asked and self._store.is_shared and isinstance(error, OtherMaker):
                 raise GenerationError(

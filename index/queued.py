@@ -1,6 +1,7 @@
-"""Questions that are put here and answered elsewhere, by workers that share the database.
+"""Questions and indexes that are asked for here and made elsewhere, by workers that share the
+database.
 
-The asking process loads no model for them. Nobody counts the workers: whether there are enough
+The asking process loads no model. Nobody counts the workers: whether there are enough
 is told by how long questions wait. One that would only wait too is refused at once
 (``REFUSED_FROM_S``, ``MOST_WAITING``), and one that no worker begins is given up
 (``BEGUN_WITHIN_S``). It stays as a sign of that until a worker comes and prunes it, so that
@@ -14,16 +15,30 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from index.catalogue import Catalogue
+from index.embedding import Embedder
 from index.engine import Deadline, Engine, patiently
 from index.errors import StorageError, WorkersBusy
+from index.library import Library, store_of
 from index.postgres.jobs import Job, Jobs, Waiting
 from index.question import normalise
+from index.rehearsing import Asked, Compared, compared
+from index.remote_library import (
+    BUILD,
+    REHEARSE,
+    RemoteLibrary,
+    built,
+    rehearsed,
+    rehearsed_elsewhere,
+)
 from index.serialising import from_json, to_json
 from index.settings import IndexSettings
-from index.types import Answer, Article, Scope, Turn
-from index.worker import Task, Worker
+from index.types import Answer, Article, Document, Progress, Scope, Turn
+from index.worker import Task, Told, Worker
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +54,18 @@ _QUESTION = "question"
 
 
 class QueuedEngine(Engine):
-    """An engine whose questions are answered by workers; all else it does by itself."""
+    """An engine whose models are with workers: they answer questions and build indexes.
+
+    It reads sources and keeps articles itself.
+    """
 
     def __init__(self, settings: IndexSettings, *parts: Any, **named: Any) -> None:
-        super().__init__(settings, *parts, **named)
         self._jobs = Jobs.open(_url(settings))
+        super().__init__(settings, *parts, **named)
+
+    def _library_over(self, catalogue: Catalogue, embedder: Embedder, folder: Path) -> Library:
+        store = store_of(catalogue.database, folder)
+        return RemoteLibrary(catalogue, store, embedder, self._jobs)
 
     def close(self) -> None:
         self._jobs.close()
@@ -58,7 +80,26 @@ class QueuedEngine(Engine):
         Raises:
             DatabaseAway: nobody can tell just now.
         """
-        return self._jobs.waiting()
+        return self._jobs.waiting(_QUESTION)
+
+    def replay(
+        self,
+        scope: Scope,
+        fresh: Mapping[int, Document],
+        asked: Sequence[Asked],
+        threshold: float | None,
+        progress: Progress,
+    ) -> Compared:
+        """As ``Rehearsals.replay``, by a worker.
+
+        Raises:
+            WorkersBusy: no worker begins it.
+        """
+        if not asked:
+            return compared(())
+        return rehearsed_elsewhere(
+            self._jobs, scope, fresh, asked, threshold=threshold, progress=progress
+        )
 
     def ask(
         self,
@@ -79,7 +120,7 @@ class QueuedEngine(Engine):
         """
         started = time.perf_counter()
         deadline = Deadline(deadline_s)
-        waiting = patiently(self._jobs.waiting, deadline)
+        waiting = patiently(self.waiting, deadline)
         if waiting.oldest_s > REFUSED_FROM_S or waiting.count >= MOST_WAITING:
             raise WorkersBusy(
                 f"{waiting.count} questions wait for a worker, the oldest for"
@@ -100,17 +141,24 @@ class QueuedEngine(Engine):
 
 
 def answer_queued(
-    engine: Engine, settings: IndexSettings, *, threads: int, stop: threading.Event
+    engine: Engine,
+    settings: IndexSettings,
+    *,
+    threads: int,
+    stop: threading.Event,
+    told: Told | None = None,
 ) -> None:
-    """Answer what every ``QueuedEngine`` over the same database is asked, until ``stop`` is set.
+    """Do what every ``QueuedEngine`` over the same database asks for, until ``stop`` is set.
 
-    What was begun is answered even then.
+    ``threads`` questions at once, and beside them one index. What was begun is ended even
+    then; ``told`` hears of each job: its kind, whether it succeeded, and its seconds.
 
     Raises:
         StorageError: the settings name no database.
     """
     with Jobs.open(_url(settings)) as jobs:
-        worker = Worker(jobs, tasks(engine), threads=threads)
+        long = (BUILD, REHEARSE)
+        worker = Worker(jobs, tasks(engine), threads=threads, long=long, told=told)
         log.info("worker %s answers questions, %d at once", worker.name, threads)
         worker.run(stop)
         log.info("worker %s has stopped", worker.name)
@@ -119,7 +167,7 @@ def answer_queued(
 def tasks(engine: Engine) -> Mapping[str, Task]:
     """What a worker with this engine does."""
 
-    def answer(job: Job) -> str:
+    def answer(job: Job, _: Progress) -> str:
         asked = job.asked
         answer = engine.ask(
             job.scope,
@@ -131,7 +179,11 @@ def tasks(engine: Engine) -> Mapping[str, Task]:
         )
         return to_json(answer)
 
-    return {_QUESTION: answer}
+    return {
+        _QUESTION: answer,
+        BUILD: partial(built, engine),
+        REHEARSE: partial(rehearsed, engine),
+    }
 
 
 def _sent(text: str | None) -> str | None:

@@ -6,7 +6,7 @@ Golden questions and those that the journal keeps are asked of both.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -122,31 +122,28 @@ class Rehearsals(Articles):
         """
         notify = progress or silent
         revision = self._catalogue.revision(scope)
-        stored = {item.article.id: _document(item) for item in self._catalogue.texts(scope)}
         checks: list[tuple[Article, Check]] = []
-        fresh: list[Document] = []
+        fresh: dict[int, Document] = {}
         articles = [a for a in self.articles(scope) if can_take_again(a.source)]
         for number, article in enumerate(articles):
             notify("reading", number, len(articles))
             document, found = read_again(self._watching, self._intake, article)
             checks.append((article, found))
             if document is not None and content_hash(document) != article.content_hash:
-                stored[article.id] = document
-                fresh.append(document)
+                fresh[article.id] = document
         asked = self._asked(asked_in or scope) if fresh else []
         threshold = self.journal.preferences(asked_in or scope).threshold
-        documents = list(stored.values())
-        told = compared(self._replayed(scope, documents, asked, threshold, notify))
+        told = self.replay(scope, fresh, asked, threshold, notify)
         return Rehearsal(
             scope=scope,
             revision=revision,
-            changed=tuple(document.title for document in fresh),
+            changed=tuple(document.title for document in fresh.values()),
             failed=tuple((a.title, found.reason) for a, found in checks if found.failures),
             unchanged=told.unchanged,
             better=told.better,
             lost=told.lost,
             different=told.different,
-            documents=tuple(fresh),
+            documents=tuple(fresh.values()),
             checks=tuple(checks),
         )
 
@@ -173,6 +170,21 @@ class Rehearsals(Articles):
 
         return self._library.reindex(scope, store, progress or silent)
 
+    def replay(
+        self,
+        scope: Scope,
+        fresh: Mapping[int, Document],
+        asked: Sequence[Asked],
+        threshold: float | None,
+        progress: Progress,
+    ) -> Compared:
+        """What becomes of the answers when articles, named by their numbers, change so."""
+        if not asked:
+            return compared(())
+        stored = {item.article.id: _document(item) for item in self._catalogue.texts(scope)}
+        documents = [*{**stored, **fresh}.values()]
+        return compared(self._replayed(scope, documents, asked, threshold, progress))
+
     def _insist(self, scope: Scope, question: str, threshold: float | None) -> Answer:
         """Ask, and ask again while workers are busy: hundreds are not given up for one."""
         for _ in range(_TRIES):
@@ -195,8 +207,6 @@ class Rehearsals(Articles):
         notify: Progress,
     ) -> Iterator[tuple[Asked, Answer, Answer]]:
         """Each question with its answer now, and with that of an index of ``documents``."""
-        if not questions:
-            return
         # Both are asked as members ask: what all servers share is answered from too.
         shared = Scope.shared() if scope != Scope.shared() else None
 

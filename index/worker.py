@@ -7,28 +7,38 @@ import os
 import secrets
 import socket
 import threading
+import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Any
 
 from index.errors import DatabaseAway, EngineError
 from index.postgres.jobs import POLL_S, Job, Jobs
+from index.types import Progress
 
 log = logging.getLogger(__name__)
 
-Task = Callable[[Job], Any]
-"""Does a job, and returns what JSON can hold."""
+Task = Callable[[Job, Progress], Any]
+"""Does a job, tells how far it has come, and returns what JSON can hold."""
+Told = Callable[[str, bool, float], None]
+"""Of a job that ended: its kind, whether it succeeded, and the seconds that it took."""
 
 LEASE_S = 5.0
 """What a question loses when its worker is killed."""
 _RENEWALS = 5
 """Within a lease, so that a slow machine does not lose one."""
 _RETRY_S = 1.0
+_TELL_EVERY_S = 0.5
 
 
 class Worker:
-    """Does jobs by ``tasks``, one for each kind, ``threads`` at once."""
+    """Does jobs by ``tasks``, one for each kind, ``threads`` at once.
+
+    Those of ``long`` are done beside them, one at a time, so that nothing waits for them;
+    ``told`` hears of each job that ended.
+    """
 
     def __init__(
         self,
@@ -37,12 +47,17 @@ class Worker:
         *,
         threads: int = 1,
         lease_s: float = LEASE_S,
+        long: Collection[str] = (),
+        told: Told | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._jobs = jobs
         self._tasks = tasks
-        self._threads = threads
         self._lease_s = lease_s
+        self._told = told
+        self._kinds = [frozenset(tasks) - set(long)] * threads
+        if long:
+            self._kinds.append(frozenset(long))
         self._held: dict[tuple[str, int], Job] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -50,8 +65,8 @@ class Worker:
 
         While the database is away it waits for it.
         """
-        with ThreadPoolExecutor(self._threads, "worker") as pool:
-            working = [pool.submit(self._work, stop) for _ in range(self._threads)]
+        with ThreadPoolExecutor(len(self._kinds), "worker") as pool:
+            working = [pool.submit(self._work, stop, kinds) for kinds in self._kinds]
             try:
                 self._keep(working)
             finally:
@@ -73,10 +88,10 @@ class Worker:
             if not going or any(each.exception() for each in ended):
                 return
 
-    def _work(self, stop: threading.Event) -> None:
+    def _work(self, stop: threading.Event, kinds: Collection[str]) -> None:
         while not stop.is_set():
             try:
-                job = self._jobs.take(self.name, self._lease_s)
+                job = self._jobs.take(self.name, self._lease_s, kinds)
                 if job is not None:
                     self._do(job)
             except EngineError as error:
@@ -86,21 +101,40 @@ class Worker:
                 stop.wait(_RETRY_S)
             else:
                 if job is None:
-                    self._jobs.idle(POLL_S)
+                    self._jobs.idle(POLL_S, kinds)
 
     def _do(self, job: Job) -> None:
         self._held[job.id, job.attempts] = job
+        begun, failure = time.monotonic(), None
         try:
             try:
-                value = self._tasks[job.kind](job)
+                value = self._tasks[job.kind](job, self._telling(job))
             except EngineError as error:
-                self._jobs.fail(job, error)
+                failure = error
             except Exception as error:  # noqa: BLE001 - whoever asked is told that there was one
-                self._jobs.fail(job, _unforeseen(error))
+                failure = _unforeseen(error)
+            if failure:
+                self._jobs.fail(job, failure)
             else:
                 self._jobs.finish(job, value)
         finally:
             del self._held[job.id, job.attempts]
+            if self._told:
+                self._told(job.kind, failure is None, time.monotonic() - begun)
+
+    def _telling(self, job: Job) -> Progress:
+        """Says how far a job has come: what is new, and not each step."""
+        told, due = "", 0.0
+
+        def tell(stage: str, done: int, total: int) -> None:
+            nonlocal told, due
+            now = time.monotonic()
+            if stage != told or now >= due:
+                told, due = stage, now + _TELL_EVERY_S
+                with suppress(EngineError):  # a lost step is no reason to end the job
+                    self._jobs.tell(job, [stage, done, total])
+
+        return tell
 
 
 def _unforeseen(error: Exception) -> EngineError:

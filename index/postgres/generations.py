@@ -88,7 +88,7 @@ class GenerationRows:
             found.append(Published(name, at, name == current, articles))
         return found
 
-    def load(self, scope: Scope, name: str, model: str) -> Generation:
+    def load(self, scope: Scope, name: str, model: str | None) -> Generation:
         where = f"generation {name} of {scope}"
         query = sa.select(
             generations.c.manifest, generations.c.sentences, generations.c.own_table

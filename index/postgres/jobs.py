@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +28,7 @@ from index.postgres.tables import jobs
 from index.types import Scope
 
 CHANNEL = "article_bot_jobs"
-"""Told "" when a job was put, and its id when it is done."""
+"""Told "+" and its kind when a job was put, and its id when it is done."""
 ATTEMPTS = 3
 POLL_S = 1.0
 """Between looks of those who wait, since notices can be lost."""
@@ -40,6 +40,7 @@ _ERRORS = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, EngineError)
 }
+_Condition = sa.ColumnElement[bool]
 _OPEN = jobs.c.done_at.is_(None)
 _GIVEN_UP = {
     "error": "EngineError",
@@ -76,7 +77,7 @@ class Jobs:
     def __init__(self, database: PostgresDatabase, *, attempts: int = ATTEMPTS) -> None:
         self._database = database
         self._attempts = attempts
-        self._put = Bell()
+        self._put: dict[frozenset[str], Bell] = {}
         self._done: dict[str, threading.Event] = {}
         self.notices = Notices(database, CHANNEL, self._hear).start()
 
@@ -116,7 +117,7 @@ class Jobs:
                     expires_at=_after(expires_in_s),
                 )
             )
-            _notify(connection, "")
+            _notify(connection, f"+{kind}")
         return job_id
 
     def wait(
@@ -126,41 +127,56 @@ class Jobs:
         timeout_s: float,
         *,
         begun_within_s: float | None = None,
+        told: Callable[[Any], None] | None = None,
+        withdraw: bool = True,
     ) -> Any:
-        """Wait for a job's result and collect it; a job that is given up is withdrawn.
+        """Wait for a job's result and collect it.
+
+        ``told`` hears meanwhile what ``tell`` said. A job that is given up is withdrawn, or,
+        without ``withdraw``, still done.
 
         Raises:
             DeadlineExceeded: it is not done within ``timeout_s``, or expired.
             WorkersBusy: no worker has begun it within ``begun_within_s``.
             EngineError: that is what came of the job; of the class that the worker raised.
         """
-        with self._hearing(job_id) as told:
+        mine = sa.and_(jobs.c.scope == scope.key, jobs.c.id == job_id)
+        with self._hearing(job_id) as woken:
             try:
-                result = self._awaited(scope, job_id, told, timeout_s, begun_within_s)
-            except TryAgain:
-                self._withdraw(scope, job_id)
+                result = self._awaited(mine, woken, timeout_s, begun_within_s, told)
+            except BaseException:
+                if withdraw:
+                    self._withdraw(mine)
                 raise
         if "error" in result:
             raise _ERRORS.get(result["error"], EngineError)(result["said"])
         return result["value"]
 
-    def waiting(self) -> Waiting:
+    def waiting(self, kind: str) -> Waiting:
         """What nobody has begun; what was withdrawn or expired counts until it is pruned."""
         count = sa.func.count()
         age = sa.func.now() - sa.func.min(jobs.c.created_at)
-        query = sa.select(count, sa.extract("epoch", age)).where(_OPEN, jobs.c.attempts == 0)
+        query = sa.select(count, sa.extract("epoch", age)).where(
+            _OPEN, jobs.c.attempts == 0, jobs.c.kind == kind
+        )
         with self._database.writing() as connection:
             number, oldest_s = connection.execute(query).one()
         return Waiting(int(number), float(oldest_s or 0))
 
     # Workers
 
-    def take(self, worker: str, lease_s: float) -> Job | None:
-        """Begin the oldest job that nobody works on; None when there is none."""
+    def take(self, worker: str, lease_s: float, kinds: Collection[str]) -> Job | None:
+        """Begin the oldest job of ``kinds`` that nobody works on; None when there is none."""
         free = sa.or_(jobs.c.held_until.is_(None), jobs.c.held_until < sa.func.now())
         next_one = (
             sa.select(jobs, sa.extract("epoch", jobs.c.expires_at - sa.func.now()).label("left_s"))
-            .where(_OPEN, free, jobs.c.expires_at > sa.func.now(), jobs.c.attempts < self._attempts)
+            .where(
+                _OPEN,
+                free,
+                jobs.c.kind.in_(kinds),
+                jobs.c.expires_at > sa.func.now(),
+                jobs.c.attempts < self._attempts,
+            )
             .order_by(jobs.c.created_at)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -178,13 +194,17 @@ class Jobs:
         scope, left_s = Scope(row.scope), float(row.left_s)
         return Job(scope, row.id, row.kind, row.asked, worker, attempts, left_s)
 
-    def idle(self, timeout_s: float) -> None:
-        """Wait until there may be a job to take."""
-        self._put.wait(timeout_s)
+    def idle(self, timeout_s: float, kinds: Collection[str]) -> None:
+        """Wait until there may be a job of ``kinds`` to take."""
+        self._put.setdefault(frozenset(kinds), Bell()).wait(timeout_s)
 
     def renew(self, job: Job, lease_s: float) -> bool:
         """Hold a job for longer; False when it is another's by now, done, or gone."""
         return self._update(job, held_until=_after(lease_s))
+
+    def tell(self, job: Job, far: Any) -> bool:
+        """Say how far a job has come, in what JSON can hold; as ``finish``."""
+        return self._update(job, result=far)
 
     def finish(self, job: Job, value: Any) -> bool:
         """Say what came of a job; False, and nothing said, when it is not this worker's now.
@@ -241,21 +261,23 @@ class Jobs:
 
     def _awaited(
         self,
-        scope: Scope,
-        job_id: str,
-        told: threading.Event,
+        mine: _Condition,
+        woken: threading.Event,
         timeout_s: float,
         begun_within_s: float | None,
+        told: Callable[[Any], None] | None,
     ) -> dict[str, Any]:
         started = time.monotonic()
         begun = begun_within_s is None
         while True:
-            told.clear()
+            woken.clear()
             with suppress(DatabaseAway):  # it may be back in time
-                result, attempts = self._collected(scope, job_id)
+                result, attempts, far = self._collected(mine)
                 if result is not None:
                     return result
                 begun = begun or attempts > 0
+                if told and far is not None:
+                    told(far)
             waited = time.monotonic() - started
             if waited >= timeout_s:
                 raise DeadlineExceeded(f"no answer within {timeout_s:g} s; try again in a moment")
@@ -266,28 +288,30 @@ class Jobs:
                         f"no worker began this within {begun_within_s:g} s; try again in a moment"
                     )
                 until = min(timeout_s, begun_within_s)
-            told.wait(min(POLL_S, until - waited))
+            woken.wait(min(POLL_S, until - waited))
 
-    def _collected(self, scope: Scope, job_id: str) -> tuple[dict[str, Any] | None, int]:
-        """The result, which is deleted with the job, or None; and how often it was begun."""
-        mine = (jobs.c.scope == scope.key, jobs.c.id == job_id)
-        done = sa.delete(jobs).where(*mine, sa.not_(_OPEN)).returning(jobs.c.result)
+    def _collected(self, mine: _Condition) -> tuple[dict[str, Any] | None, int, Any]:
+        """The result, which is deleted with the job, or None; then how often it was begun, and
+        how far it has come.
+        """
+        done = sa.delete(jobs).where(mine, sa.not_(_OPEN)).returning(jobs.c.result)
         with self._database.writing() as connection:
             result: dict[str, Any] | None = connection.scalar(done)
             if result is not None:
-                return result, 1
-            attempts = connection.scalar(sa.select(jobs.c.attempts).where(*mine))
-        if attempts is None:
+                return result, 1, None
+            open_one = sa.select(jobs.c.attempts, jobs.c.result).where(mine)
+            row = connection.execute(open_one).one_or_none()
+        if row is None:
             raise DeadlineExceeded("no answer in the time allowed; try again in a moment")
-        return None, int(attempts)
+        return None, int(row.attempts), row.result
 
-    def _withdraw(self, scope: Scope, job_id: str) -> None:
+    def _withdraw(self, mine: _Condition) -> None:
         """Let nobody begin a job any more, and keep nothing of what was asked."""
         now = sa.func.now()
         with suppress(TryAgain), self._database.writing() as connection:
             connection.execute(
                 sa.update(jobs)
-                .where(jobs.c.scope == scope.key, jobs.c.id == job_id, _OPEN)
+                .where(mine, _OPEN)
                 .values(expires_at=sa.func.least(jobs.c.expires_at, now), asked={})
             )
 
@@ -300,15 +324,14 @@ class Jobs:
             del self._done[job_id]
 
     def _hear(self, payload: str | None) -> None:
-        if payload:
-            if (told := self._done.get(payload)) is not None:
-                told.set()
-        elif payload is not None:
-            self._put.ring()
-        else:  # anything may have happened
-            self._put.ring()
-            for told in list(self._done.values()):
-                told.set()
+        if payload is None:  # anything may have happened
+            for event in list(self._done.values()):
+                event.set()
+        elif (woken := self._done.get(payload)) is not None:
+            woken.set()
+        for kinds, bell in list(self._put.items()):
+            if payload is None or payload.removeprefix("+") in kinds:
+                bell.ring()
 
 
 def _unlocked(which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

@@ -79,6 +79,7 @@ jobs = sa.Table(
     sa.Column("held_until", sa.DateTime(timezone=True)),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("done_at", sa.DateTime(timezone=True)),
+    # What came of it; until it is done, how far it has come.
     sa.Column("result", JSONB),
     sa.Index("jobs_open", "created_at", postgresql_where=sa.text("done_at IS NULL")),
 )

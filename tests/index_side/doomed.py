@@ -41,7 +41,7 @@ def _work(url: str) -> None:
     # Here one job may well be killed more often than a healthy one ever is.
     with Jobs(database, attempts=1000) as jobs:
 
-        def double(job: Job) -> int:
+        def double(job: Job, _: object) -> int:
             with database.writing() as connection:
                 connection.execute(sa.text("INSERT INTO runs VALUES (:id)"), {"id": job.id})
             time.sleep(random.uniform(0, LONGEST_JOB_S))

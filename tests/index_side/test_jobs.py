@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ from index import (
 from index.intake import Several
 from index.postgres.database import PostgresDatabase
 from index.postgres.jobs import CHANNEL, POLL_S, Job, Jobs, Waiting
+from index.types import Progress
 from index.worker import Worker
 from tests.index_side.doomed import LEASE_S
 from tests.postgres import execute, server
@@ -43,16 +45,20 @@ def jobs(postgres_url: str) -> Iterator[Jobs]:
         yield opened
 
 
+def take(jobs: Jobs, worker: str = "me", lease_s: float = 60) -> Job | None:
+    return jobs.take(worker, lease_s, ["echo"])
+
+
 def taken(jobs: Jobs, worker: str = "me", lease_s: float = 60) -> Job:
-    job = jobs.take(worker, lease_s)
+    job = take(jobs, worker, lease_s)
     assert job is not None
     return job
 
 
 @contextmanager
-def working(jobs: Jobs, task: Callable[[Job], object], **named: float) -> Iterator[Worker]:
+def working(jobs: Jobs, task: Callable[[Job], object], **named: Any) -> Iterator[Worker]:
     """A worker on a thread, until the end."""
-    worker = Worker(jobs, {"echo": task}, **named)
+    worker = Worker(jobs, {"echo": lambda job, _: task(job)}, **named)
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(worker.run, stop)
@@ -71,7 +77,7 @@ class TestQueue:
         assert (job.worker, job.attempts) == ("me", 1)
         assert 55 < job.left_s <= 60
         assert taken(jobs, "another").id == second
-        assert jobs.take("third", 60) is None
+        assert take(jobs, "third") is None
 
     def test_nobody_waits_for_a_job_that_is_just_being_taken(
         self, jobs: Jobs, postgres_url: str
@@ -91,7 +97,7 @@ class TestQueue:
         put = {jobs.put(ONE, "echo", n, 60) for n in range(40)}
 
         def take_all(worker: int) -> list[str]:
-            return [job.id for job in iter(lambda: jobs.take(str(worker), 60), None)]
+            return [job.id for job in iter(lambda: take(jobs, str(worker)), None)]
 
         with ThreadPoolExecutor(8) as pool:
             got = [job for found in pool.map(take_all, range(8)) for job in found]
@@ -125,15 +131,15 @@ class TestQueue:
         job = taken(jobs, lease_s=0.1)
         assert jobs.renew(job, 60)
         time.sleep(0.15)
-        assert jobs.take("another", 60) is None
+        assert take(jobs, "another") is None
 
     def test_what_expired_is_not_begun_and_is_pruned(self, jobs: Jobs, postgres_url: str) -> None:
         job_id = jobs.put(ONE, "echo", None, 0.05)
         time.sleep(0.1)
-        assert jobs.take("me", 60) is None
-        assert jobs.waiting().count == 1
+        assert take(jobs, "me") is None
+        assert jobs.waiting("echo").count == 1
         jobs.prune()
-        assert jobs.waiting() == Waiting(0, 0)
+        assert jobs.waiting("echo") == Waiting(0, 0)
         assert execute(postgres_url, "SELECT count(*) FROM jobs") == [(0,)]
         with pytest.raises(DeadlineExceeded):
             jobs.wait(ONE, job_id, 60)
@@ -144,7 +150,7 @@ class TestQueue:
             taken(jobs, lease_s=0.05)
             jobs.prune()  # not before the lease ran out
             time.sleep(0.1)
-        assert jobs.take("me", 60) is None
+        assert take(jobs, "me") is None
         jobs.prune()
         with pytest.raises(EngineError, match="every worker that began this") as raised:
             jobs.wait(ONE, job_id, 60)
@@ -179,9 +185,9 @@ class TestQueue:
         with pytest.raises(WorkersBusy, match=r"no worker began this within 0\.2 s"):
             jobs.wait(ONE, job_id, 60, begun_within_s=0.2)
         assert time.monotonic() - begun < 0.2 + POLL_S
-        assert jobs.take("me", 60) is None
+        assert take(jobs, "me") is None
         assert execute(postgres_url, "SELECT asked FROM jobs") == [({},)]
-        assert jobs.waiting().count == 1  # tells that no worker is there
+        assert jobs.waiting("echo").count == 1  # tells that no worker is there
 
     def test_a_job_that_was_begun_is_waited_for(self, jobs: Jobs) -> None:
         job_id = jobs.put(ONE, "echo", None, 60)
@@ -208,12 +214,12 @@ class TestQueue:
         assert (type(raised.value), str(raised.value)) == (kind, str(error).replace("\0", ""))
 
     def test_what_waits_is_counted_with_the_age_of_the_oldest(self, jobs: Jobs) -> None:
-        assert jobs.waiting() == Waiting(0, 0)
+        assert jobs.waiting("echo") == Waiting(0, 0)
         for _ in range(3):
             jobs.put(ONE, "echo", None, 60)
             time.sleep(0.1)
         taken(jobs)
-        waiting = jobs.waiting()
+        waiting = jobs.waiting("echo")
         assert waiting.count == 2
         assert 0.2 <= waiting.oldest_s < 5
 
@@ -272,7 +278,7 @@ class TestWorker:
         with working(jobs, slow, lease_s=0.4):
             assert going.wait(5)
             time.sleep(0.6)  # longer than its lease
-            assert jobs.take("another", 60) is None
+            assert take(jobs, "another") is None
             left = jobs.put(ONE, "echo", 2, 60)
             # On leaving it is told to stop.
         assert jobs.wait(ONE, job_id, 0) == 1
@@ -298,11 +304,88 @@ class TestWorker:
         assert "in fail" in caplog.text
         assert "secret" not in str(raised.value) + caplog.text
 
-    def test_a_job_of_an_unknown_kind_fails_alone(self, jobs: Jobs) -> None:
+    def test_a_job_of_a_kind_that_it_does_not_know_is_left_to_others(self, jobs: Jobs) -> None:
         with working(jobs, lambda job: job.asked):
-            with pytest.raises(EngineError):
-                jobs.wait(ONE, jobs.put(ONE, "dance", 1, 60), 60)
+            other = jobs.put(ONE, "dance", 1, 60)
             assert jobs.wait(ONE, jobs.put(ONE, "echo", 2, 60), 60) == 2
+            assert jobs.waiting("dance").count == 1
+            taken_by_another = jobs.take("another", 60, ["echo", "dance"])
+        assert taken_by_another is not None
+        assert (taken_by_another.id, taken_by_another.kind) == (other, "dance")
+
+    def test_long_ones_are_done_beside_the_others_one_at_a_time(self, jobs: Jobs) -> None:
+        running, most, goes_on = [], [], threading.Event()
+
+        def build(job: Job, _: object) -> object:
+            running.append(job.id)
+            most.append(len(running))
+            assert goes_on.wait(10)
+            running.remove(job.id)
+            return job.asked
+
+        worker = Worker(
+            jobs, {"echo": lambda job, _: job.asked, "build": build}, threads=2, long=["build"]
+        )
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            ended = pool.submit(worker.run, stop)
+            builds = [jobs.put(ONE, "build", number, 60) for number in range(3)]
+            for number in range(5):
+                assert jobs.wait(ONE, jobs.put(ONE, "echo", number, 60), 5) == number
+            assert len(running) == 1
+            goes_on.set()
+            assert [jobs.wait(ONE, job, 10) for job in builds] == [0, 1, 2]
+            stop.set()
+            ended.result(20)
+        assert most == [1, 1, 1]
+
+    def test_whoever_waits_hears_how_far_it_has_come(self, jobs: Jobs) -> None:
+        heard: list[object] = []
+        told = threading.Event()
+
+        def listen(far: object) -> None:
+            heard.append(far)
+            told.set()
+
+        def build(job: Job, progress: Progress) -> object:
+            for step in range(100):
+                progress("embedding", step, 100)
+            assert told.wait(10)
+            progress("publishing", 0, 1)
+            return job.asked
+
+        ended: list[tuple[str, bool, float]] = []
+        worker = Worker(jobs, {"build": build}, told=lambda *said: ended.append(said))
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(worker.run, stop)
+            assert jobs.wait(ONE, jobs.put(ONE, "build", 7, 60), 20, told=listen) == 7
+            stop.set()
+            running.result(20)
+        # Not each of a hundred steps was written down.
+        assert heard[0] in (["embedding", 0, 100], ["embedding", 99, 100])
+        assert len(heard) <= 3
+        ((kind, succeeded, took_s),) = ended
+        assert (kind, succeeded) == ("build", True)
+        assert 0 < took_s < 20
+
+    def test_a_job_that_is_given_up_may_still_be_done(self, jobs: Jobs) -> None:
+        left = jobs.put(ONE, "echo", 7, 60)
+        with pytest.raises(WorkersBusy):
+            jobs.wait(ONE, left, 60, begun_within_s=0.1, withdraw=False)
+        with working(jobs, lambda job: job.asked):
+            assert jobs.wait(ONE, left, 10) == 7
+
+    def test_whoever_stops_waiting_for_another_reason_withdraws_it_too(self, jobs: Jobs) -> None:
+        def leave(_: object) -> None:
+            raise KeyboardInterrupt
+
+        job_id = jobs.put(ONE, "echo", "a secret", 60)
+        assert jobs.tell(taken(jobs, lease_s=0.05), ["embedding", 1, 2])
+        with pytest.raises(KeyboardInterrupt):
+            jobs.wait(ONE, job_id, 10, told=leave)
+        time.sleep(0.1)
+        assert take(jobs) is None
 
 
 def test_while_the_server_is_away_both_sides_wait_for_it() -> None:
