@@ -111,7 +111,9 @@ def _settings(env_file: Path | None) -> Settings:
 def _start_discord(engine: Engine, settings: Settings) -> None:
     # discord is heavy; the terminal goes without
     from bot.client import ArticleBot, BotOptions, reach, run  # noqa: PLC0415
+    from bot.health import OnDiscord  # noqa: PLC0415
     from bot.operations import served  # noqa: PLC0415
+    from bot.shards import LEAVING_S, Shards  # noqa: PLC0415
 
     assert settings.discord_token is not None
     options = BotOptions(
@@ -133,15 +135,20 @@ def _start_discord(engine: Engine, settings: Settings) -> None:
     )
     reach(api_url=settings.discord_api_url, gateway_url=settings.discord_gateway_url)
     token = settings.discord_token.get_secret_value()
-    present: list[ArticleBot] = []  # the bot of this session with Discord; there is one at a time
+    shards = None
+    if engine.turns is not None:
+        numbers = settings.shard_count, settings.shards
+        patience_s = options.drain_s + LEAVING_S
+        shards = Shards(engine, token, *numbers, patience_s=patience_s)
+    present = OnDiscord()
 
     def make_bot() -> ArticleBot:
-        present[:] = [ArticleBot(engine, options)]
-        return present[0]
+        present.bot = ArticleBot(engine, options)
+        return present.bot
 
     async def serve() -> None:
-        async with served(settings.http, lambda: present[0] if present else None):
-            await run(make_bot, token)
+        async with served(settings.http, present):
+            await run(make_bot, token, shards)
 
     # Two would answer every question twice.
     with alone(settings.data_dir):

@@ -34,6 +34,7 @@ from bot.logins import Logins
 from bot.offload import Offload
 from bot.policy import SERVER_BURST, SERVER_SHARE, Cooldown
 from bot.registered import record_of
+from bot.shards import Shards, holding
 from bot.translator import CommandWords
 from bot.working import Workshop
 from index import EngineError
@@ -286,26 +287,31 @@ def reach(*, api_url: str | None, gateway_url: str | None) -> None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
 
 
-async def run(make_bot: Callable[[], ArticleBot], token: str) -> None:
-    """Serve until SIGTERM or SIGINT, then drain and close.
+async def run(make_bot: Callable[[], ArticleBot], token: str, shards: Shards | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and close; nothing while ``shards`` are not held.
 
     While Discord cannot be reached, and whenever a session breaks beyond repair, tries
-    again with a back-off and a new bot. Raises BadToken, IntentsRefused, or
-    ConnectionLost, when another try would end alike.
+    again with a back-off and a new bot. Raises BadToken, IntentsRefused, ConnectionLost, or
+    ShardTaken, when another try would end alike.
     """
     stop = asyncio.Event()
-    clock = asyncio.get_running_loop().time
     with _signals_set(stop):
-        retry_s, began = FIRST_RETRY_S, clock()
-        while not await _session(make_bot(), token, stop):
-            if clock() - began >= STEADY_S:
-                retry_s = FIRST_RETRY_S
-            wait_s = retry_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, no secret
-            log.warning("no session with Discord; next try in %.0f s", wait_s)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), wait_s)
-                return
-            retry_s, began = min(retry_s * 2, LONGEST_RETRY_S), clock()
+        async with holding(shards, stop):
+            await _sessions(make_bot, token, stop)
+
+
+async def _sessions(make_bot: Callable[[], ArticleBot], token: str, stop: asyncio.Event) -> None:
+    """One after the other, until one is over or ``stop`` is set."""
+    clock = asyncio.get_running_loop().time
+    retry_s, began = FIRST_RETRY_S, clock()
+    while not stop.is_set() and not await _session(make_bot(), token, stop):
+        if clock() - began >= STEADY_S:
+            retry_s = FIRST_RETRY_S
+        wait_s = retry_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, no secret
+        log.warning("no session with Discord; next try in %.0f s", wait_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait_s)
+        retry_s, began = min(retry_s * 2, LONGEST_RETRY_S), clock()
 
 
 async def _session(bot: ArticleBot, token: str, stop: asyncio.Event) -> bool:

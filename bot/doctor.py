@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import random
 import shutil
 import socket
 import time
@@ -16,8 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot import machine
 from bot.settings import Settings
-from index import EngineError
+from index import EngineError, Scope
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,6 +31,10 @@ API = "https://discord.com/api/v10"
 ASKS_WITHIN_S = 10.0
 CLOCK_OFF_S = 30.0
 GUILDS_A_PAGE = 200
+GUILDS_AT_MOST = 1_000
+"""Whose permissions are looked at: Discord gives out a page in a fifth of a second."""
+SCOPES_AT_MOST = 50
+"""Whose indexes are looked at."""
 DISK_MB, DISK_SOON_MB = 100, 1_000
 MEMORY_MB = 600
 
@@ -106,15 +112,8 @@ def of_machine(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield _space(folder)
-    if (memory := _memory_mb()) is not None:
-        if memory < MEMORY_MB:
-            yield warning(
-                "memory",
-                f"{memory:,} MB are free; the bot takes about 500.",
-                "End other programs, or take a machine with 1 GB.",
-            )
-        else:
-            yield ok("memory", f"{memory:,} MB free")
+    if (free := machine.free_mb()) is not None:
+        yield _memory(free, machine.allowed_mb())
     yield _cores(settings)
     if settings.http is not None:
         yield _address(*settings.http)
@@ -130,20 +129,30 @@ def _space(folder: Path) -> Finding:
     return ok("disk", told)
 
 
-def _memory_mb() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    except OSError:
-        return None  # no Linux
-    found = next((line for line in lines if line.startswith("MemAvailable:")), None)
-    return None if found is None else int(found.split()[1]) // 1000
+def _memory(free_mb: int, allowed_mb: int | None) -> Finding:
+    """What is taken of ``allowed_mb`` does not count: the bot itself may run beside this."""
+    if allowed_mb is not None and allowed_mb < free_mb:
+        if allowed_mb < MEMORY_MB:
+            return warning(
+                "memory",
+                f"This container or service may take {allowed_mb:,} MB; the bot takes about 500.",
+                "Let it take 1 GB (Compose: memory; Kubernetes: limits; systemd: MemoryMax).",
+            )
+        return ok("memory", f"{allowed_mb:,} MB for this container or service")
+    if free_mb < MEMORY_MB:
+        return warning(
+            "memory",
+            f"{free_mb:,} MB are free; the bot takes about 500.",
+            "End other programs, or take a machine with 1 GB.",
+        )
+    return ok("memory", f"{free_mb:,} MB free")
 
 
 def _cores(settings: Settings) -> Finding:
-    cores = os.cpu_count() or 1
+    cores = machine.cores()
     used = settings.threads * settings.workers
-    told = f"{cores} cores, WORKERS {settings.workers} x THREADS {settings.threads}"
-    if used > cores:
+    told = f"{cores:g} cores, WORKERS {settings.workers} x THREADS {settings.threads}"
+    if used > max(cores, 1):
         return warning(
             "cores", f"{told}: threads will wait for each other.", "Lower WORKERS or THREADS."
         )
@@ -183,18 +192,20 @@ def _family(host: str) -> socket.AddressFamily:
 def of_library(
     library: Callable[[], AbstractContextManager[Engine]], *, indexed: bool = True
 ) -> Iterator[Finding]:
-    """The database, and, unless no model says what fits, the index of every scope against it."""
+    """The database, and, unless no model says what fits, indexes against it: those of all
+    scopes, or, of many, of some.
+    """
     try:
         with library() as engine:
             scopes = engine.scopes()
-            articles = sum(len(engine.articles(scope)) for scope in scopes)
-            yield ok(
-                "database",
-                f"{engine.place}: articles: {articles:,}; servers and others: {len(scopes):,}",
-            )
+            looked_at = _drawn(scopes)
+            few = len(looked_at) == len(scopes)
+            articles = sum(len(engine.articles(scope)) for scope in looked_at)
+            counted = f"articles: {articles:,}; " if few else ""
+            yield ok("database", f"{engine.place}: {counted}servers and others: {len(scopes):,}")
             broken = [
                 (scope.key, said)
-                for number, scope in enumerate(scopes if indexed else ())
+                for number, scope in enumerate(looked_at if indexed else ())
                 for said in engine.verify(scope, catalogue=not number).problems
             ]
             if not indexed:
@@ -208,10 +219,24 @@ def of_library(
                     " stored articles; a damaged catalogue is put back by `article-bot restore`.",
                 )
             else:
-                yield ok("index", "every file is as it was written, and up to date")
+                which = (
+                    "every one"
+                    if few
+                    else f"{len(looked_at)} of {len(scopes):,}, drawn by chance, and each of them"
+                )
+                yield ok("index", f"{which} is as it was written, and up to date")
     except EngineError as error:
         said, _, cure = str(error).partition("; ")
         yield problem("database", f"{said}.", cure or "Restore a backup: `article-bot restore`.")
+
+
+def _drawn(scopes: list[Scope]) -> list[Scope]:
+    """All, or, of many, the shared one, which everybody asks, and others by chance."""
+    if len(scopes) <= SCOPES_AT_MOST:
+        return scopes
+    first = [scope for scope in scopes if scope == Scope.shared()]
+    others = [scope for scope in scopes if scope != Scope.shared()]
+    return first + random.sample(others, SCOPES_AT_MOST - len(first))
 
 
 def of_model(settings: Settings) -> Finding:
@@ -271,8 +296,9 @@ async def of_discord(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _guilds(session: aiohttp.ClientSession) -> list[dict[str, Any]]:
+    """Those that the bot is in, or the first of them."""
     guilds: list[dict[str, Any]] = []
-    while len(guilds) % GUILDS_A_PAGE == 0:
+    while len(guilds) % GUILDS_A_PAGE == 0 and len(guilds) < GUILDS_AT_MOST:
         after = {"after": guilds[-1]["id"]} if guilds else {}
         async with session.get("users/@me/guilds", params=after) as reply:
             reply.raise_for_status()
@@ -312,7 +338,8 @@ def _permissions(application: dict[str, Any], guilds: list[dict[str, Any]]) -> F
             f"Missing in {'; '.join(lacking[:3])}{more}.",
             f"Give them to the bot's role, or invite it anew: {invite}",
         )
-    return ok("permissions", f"all that is needed, in {len(guilds)} servers")
+    first = "the first " if len(guilds) >= GUILDS_AT_MOST else ""
+    return ok("permissions", f"all that is needed, in {first}{len(guilds):,} servers")
 
 
 def _missing(permissions: int) -> list[str]:

@@ -13,7 +13,8 @@ BotError
 └── CannotRun            whoever runs the bot must act; the message holds the cure
     ├── BadToken             Discord refuses the token
     ├── IntentsRefused       the application may not have an intent it asks for
-    └── ConnectionLost       the session with Discord ended and cannot be resumed
+    ├── ConnectionLost       the session with Discord ended and cannot be resumed
+    └── ShardTaken           another process has a shard that this one opens
 
 This module knows no discord: the client maps discord's errors to these at its seam.
 """
@@ -101,6 +102,10 @@ class IntentsRefused(CannotRun):
 
 class ConnectionLost(CannotRun):
     """The session ended in a way that only a new process can mend."""
+
+
+class ShardTaken(CannotRun):
+    """A shard is open in another process, and stays so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import click
 
-from bot.errors import BadToken, CannotRun, ConnectionLost, IntentsRefused, TryLater
+from bot.errors import BadToken, CannotRun, ConnectionLost, IntentsRefused, ShardTaken, TryLater
 from index import BadInput, OperatorError, TryAgain
 
 
@@ -38,6 +38,7 @@ _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (TryAgain, Exit.TRY_AGAIN),
     (TryLater, Exit.TRY_AGAIN),
     (ConnectionLost, Exit.TRY_AGAIN),
+    (ShardTaken, Exit.TRY_AGAIN),
     (BadToken, Exit.REFUSED),
     (IntentsRefused, Exit.REFUSED),
     (CannotRun, Exit.OPERATOR),

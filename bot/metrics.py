@@ -1,4 +1,4 @@
-"""What is counted, and how Prometheus is told.
+"""What is counted for Prometheus.
 
 Names and units follow Prometheus' own advice (base units, ``_total`` for what only grows).
 No label holds anything that a person wrote, nor a server's number: both are without bound.
@@ -6,26 +6,19 @@ No label holds anything that a person wrote, nor a server's number: both are wit
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import TYPE_CHECKING
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Gauge, Histogram
 
 from bot.errors import Overloaded, Refused, ShuttingDown, TookTooLong
 from index import Answer, BadInput, DeadlineExceeded, Kind, TryAgain
 
-if TYPE_CHECKING:
-    from bot.client import ArticleBot
-
 SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 5, 10, 20)
 OUTCOMES = ("answered", "declined", "chat", "refused", "busy", "timeout", "failed")
+JOB_KINDS = ("question", "build", "rehearse")
 
 questions = Counter(
     "articlebot_questions", "Questions on Discord, by what became of them.", ("outcome",)
@@ -36,10 +29,12 @@ seconds = Histogram(
     buckets=SECONDS,
 )
 jobs_waiting = Gauge(
-    "articlebot_jobs_waiting", "Questions of all processes that no worker has begun."
+    "articlebot_jobs_waiting", "Jobs of all processes that no worker has begun.", ("kind",)
 )
 jobs_oldest = Gauge(
-    "articlebot_jobs_oldest_seconds", "How long the oldest of them has waited; 0 without any."
+    "articlebot_jobs_oldest_seconds",
+    "How long the oldest of them has waited; 0 without any.",
+    ("kind",),
 )
 for _outcome in OUTCOMES:
     questions.labels(_outcome)  # so that what has not happened yet is 0, and not missing
@@ -79,54 +74,9 @@ def question() -> Iterator[Asked]:
         seconds.observe(time.perf_counter() - begun)
 
 
-class Gauges(Collector):
-    """What is so at the moment of a scrape; ``bot`` gives the bot of the present session."""
-
-    def __init__(self, bot: Callable[[], ArticleBot | None]) -> None:
-        self._bot = bot
-
-    def describe(self) -> Iterable[Metric]:
-        return ()  # so that registering it asks no bot
-
-    def collect(self) -> Iterator[Metric]:
-        info = GaugeMetricFamily("articlebot_build_info", "Always 1.", labels=["version"])
-        info.add_metric([version("article-bot")], 1)
-        yield info
-        bot = self._bot()
-        ready = bot is not None and bot.is_ready() and not bot.closing
-        yield _gauge("articlebot_ready", "1 while questions are taken.", float(ready))
-        if bot is None:
-            return
-        yield _gauge("articlebot_guilds", "Servers that the bot is in.", len(bot.guilds))
-        backlog = GaugeMetricFamily(
-            "articlebot_backlog", "Work that runs or waits, by its queue.", labels=["queue"]
-        )
-        for name, queue in bot.queues.items():
-            backlog.add_metric([name], queue.backlog)
-        yield backlog
-        latency = GaugeMetricFamily(
-            "articlebot_gateway_latency_seconds",
-            "Between a heartbeat and its acknowledgement.",
-            labels=["shard"],
-        )
-        for shard, value in bot.latencies:
-            if math.isfinite(value):  # not before the first heartbeat
-                latency.add_metric([str(shard)], value)
-        yield latency
-
-
-def _gauge(name: str, told: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, told, value=value)
-
-
-@contextmanager
-def registered(
-    bot: Callable[[], ArticleBot | None], registry: CollectorRegistry = REGISTRY
-) -> Iterator[CollectorRegistry]:
-    """The registry with the gauges in it."""
-    gauges = Gauges(bot)
-    registry.register(gauges)
-    try:
-        yield registry
-    finally:
-        registry.unregister(gauges)
+def set_waiting(waiting: Mapping[str, tuple[int, float]]) -> None:
+    """By kind: how many jobs wait, and how old the oldest is in seconds."""
+    for kind in {*JOB_KINDS, *waiting}:
+        count, oldest_s = waiting.get(kind, (0, 0.0))
+        jobs_waiting.labels(kind).set(count)
+        jobs_oldest.labels(kind).set(oldest_s)

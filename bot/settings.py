@@ -96,8 +96,8 @@ class Settings(IndexSettings, BaseSettings):
     )
     http_address: str | None = Field(
         default=None,
-        description="Address, as in 127.0.0.1:8080, on which the Discord bot serves /livez,"
-        " /readyz and /metrics. Default: none.",
+        description="Address, as in 127.0.0.1:8080, on which the Discord bot, or"
+        " `article-bot work`, serves /livez, /readyz and /metrics. Default: none.",
     )
     sync_guild: int | None = Field(
         default=None,

@@ -18,20 +18,28 @@ def work(session: Session) -> None:
     """Answer the questions of bots that run with ANSWER_IN=workers.
 
     WORKERS at once, over DATABASE_URL; start as many of it, on as many machines, as the
-    questions want. On SIGTERM or Ctrl-C it answers what it has begun, and ends.
+    questions want. On SIGTERM or Ctrl-C it answers what it has begun, and ends. HTTP_ADDRESS
+    tells how it is.
     """
     settings = session.settings
     if settings.database_url is None:
         raise click.UsageError(
             "`article-bot work` takes questions from PostgreSQL: set DATABASE_URL."
         )
-    with _told_to_stop() as stop, session.asked(()) as engine:
-        from index import answer_queued  # noqa: PLC0415 - its driver is seldom installed
+    # What tells of it by HTTP is heavy; help goes without.
+    from bot.at_work import AtWork  # noqa: PLC0415
+    from bot.operations import served_beside  # noqa: PLC0415
 
-        session.screen.note(
-            f"Answering questions, {settings.workers} at once. Ctrl-C or SIGTERM ends it."
-        )
-        answer_queued(engine, settings, threads=settings.workers, stop=stop)
+    with _told_to_stop() as stop:
+        present = AtWork(stop)
+        with served_beside(settings.http, present), session.asked(()) as engine:
+            present.engine = engine
+            from index import answer_queued  # noqa: PLC0415 - its driver is seldom installed
+
+            session.screen.note(
+                f"Answering questions, {settings.workers} at once. Ctrl-C or SIGTERM ends it."
+            )
+            answer_queued(engine, settings, threads=settings.workers, stop=stop, told=present.told)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from bot.errors import (
     ConnectionLost,
     IntentsRefused,
     Overloaded,
+    ShardTaken,
 )
 from bot.exits import MEANINGS, Exit, exit_of
 from bot.settings import Settings, SettingsError
@@ -742,6 +743,7 @@ class TestTheProgram:
             (DeadlineExceeded("x"), 4),
             (Overloaded("x"), 4),
             (ConnectionLost("x"), 4),
+            (ShardTaken("x"), 4),
             (ModelError("x"), 5),
             (CatalogueError("x"), 5),
             (SettingsError("x"), 5),

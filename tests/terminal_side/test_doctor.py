@@ -35,6 +35,7 @@ class Portal:
         self.flags = 0
         self.guilds = [{"name": "Harbour", "permissions": str(sum(PERMISSIONS.values()))}]
         self.ahead_s = 0.0
+        self.pages = 0
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -69,6 +70,7 @@ class Portal:
         return web.json_response(found, headers=headers)
 
     async def _guilds(self, request: web.Request) -> web.Response:
+        self.pages += 1
         after = int(request.query.get("after", "0"))
         numbered = [{"id": str(1 + number), **guild} for number, guild in enumerate(self.guilds)]
         return web.json_response(numbered[after : after + 200])
@@ -202,6 +204,17 @@ def test_every_server_is_looked_at(portal: Portal, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.usefixtures("environment")
+def test_of_very_many_servers_the_first_are_looked_at(
+    portal: Portal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    portal.guilds = [*portal.guilds * 1_450, {"name": "The last", "permissions": "0"}]
+    assert examined(capsys)[1]["permissions"]["told"] == (
+        "all that is needed, in the first 1,000 servers"
+    )
+    assert portal.pages == 5
+
+
+@pytest.mark.usefixtures("environment")
 def test_a_clock_that_is_wrong(portal: Portal, capsys: pytest.CaptureFixture[str]) -> None:
     portal.ahead_s = 3_600
     said = broken(capsys, "clock")
@@ -285,6 +298,43 @@ def test_a_damaged_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     said = broken(capsys, "index")
     assert "altered" in said or "cannot" in said
     assert "article-bot rebuild --scope local" in said
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_index_for_each_of_few_servers_is_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored(tmp_path, Scope.shared(), Scope.guild(7))
+    _, found = examined(capsys)
+    assert found["index"]["told"] == "every one is as it was written, and up to date"
+    assert "articles: 2; servers and others: 2" in found["database"]["told"]
+
+
+def test_of_many_servers_some_are_looked_at_and_what_all_share_always(
+    environment: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored(tmp_path, *map(Scope.guild, range(1, 6)), Scope.shared())
+    environment.setattr(examining, "SCOPES_AT_MOST", 3)
+    looked_at = []
+    verify = Engine.verify
+    environment.setattr(
+        Engine,
+        "verify",
+        lambda self, scope, **also: looked_at.append(scope) or verify(self, scope, **also),
+    )
+    _, found = examined(capsys)
+    assert found["index"]["told"] == (
+        "3 of 6, drawn by chance, and each of them is as it was written, and up to date"
+    )
+    assert found["database"]["told"].endswith("catalogue.sqlite: servers and others: 6")
+    assert len(set(looked_at)) == len(looked_at) == 3
+    assert looked_at[0] == Scope.shared()
+
+
+def stored(tmp_path: Path, *scopes: Scope) -> None:
+    with Engine.open(IndexSettings(data_dir=tmp_path / "data")) as engine:
+        for scope in scopes:
+            engine.add(scope, b"The ship sank in May.", media_type="text/plain")
 
 
 def test_a_model_that_is_damaged(

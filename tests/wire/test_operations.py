@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot.at_work import AtWork
 from bot.doctor import _address
+from bot.errors import CannotRun
+from bot.operations import served_beside
+from index import Engine, Scope
+from index.postgres.jobs import Jobs
+from tests.postgres import Server, execute
 
 from .loopback import HARBOUR, Discord, until
 from .payloads import text
@@ -131,3 +139,89 @@ async def test_an_address_that_is_taken_ends_the_bot_with_its_reason(
             await process.launch()
             assert await process.ended() == 5
     assert f"HTTP_ADDRESS {address} cannot be used" in process.log
+
+
+async def test_a_worker_is_ready_with_its_models_loaded_and_until_it_shall_end(
+    open_engine: Callable[..., Engine], postgres_url: str
+) -> None:
+    present, url = AtWork(stop := threading.Event()), f"http://127.0.0.1:{(port := a_free_port())}"
+
+    async def ready() -> tuple[int, dict[str, str]]:
+        status, told = await fetched(f"{url}/readyz")
+        return status, json.loads(told)["checks"]
+
+    with served_beside(("127.0.0.1", port), present):
+        assert await fetched(f"{url}/livez") == (200, "ok\n")
+        loading = {"models": "loading", "database": "not asked yet", "jobs": "ok"}
+        assert await ready() == (503, loading)
+        assert counted((await fetched(f"{url}/metrics"))[1], "articlebot_ready") == 0
+        present.engine = open_engine(database_url=postgres_url)
+        assert await ready() == (200, {"models": "ok", "database": "ok", "jobs": "ok"})
+        assert counted((await fetched(f"{url}/metrics"))[1], "articlebot_ready") == 1
+        stop.set()
+        assert await ready() == (503, {"models": "ok", "database": "ok", "jobs": "ending"})
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await fetched(f"{url}/livez")
+
+
+async def test_a_worker_counts_its_jobs_and_those_that_wait(
+    open_engine: Callable[..., Engine], postgres_url: str
+) -> None:
+    present, port = AtWork(threading.Event()), a_free_port()
+    present.engine = open_engine(database_url=postgres_url)
+
+    async def told() -> str:
+        return (await fetched(f"http://127.0.0.1:{port}/metrics"))[1]
+
+    def of_builds(found: str) -> list[float]:
+        ended = [
+            counted(found, "articlebot_jobs_total", kind="build", outcome=outcome)
+            for outcome in ("done", "failed")
+        ]
+        return [*ended, counted(found, "articlebot_job_seconds_sum", kind="build")]
+
+    with served_beside(("127.0.0.1", port), present), Jobs.open(postgres_url) as queue:
+        before = of_builds(await told())
+        present.told("build", True, 2.5)
+        present.told("build", False, 4.0)
+        queue.put(Scope.shared(), "build", {}, 60)
+        await asyncio.sleep(0.1)
+        found = await told()
+        assert [a - b for a, b in zip(of_builds(found), before, strict=True)] == [1, 1, 6.5]
+        assert counted(found, "articlebot_jobs_waiting", kind="build") == 1
+        assert 0.1 <= counted(found, "articlebot_jobs_oldest_seconds", kind="build") < 20
+        assert counted(found, "articlebot_jobs_waiting", kind="question") == 0
+        job = queue.take("me", 60, {"build"})
+        assert job is not None
+        assert counted(await told(), "articlebot_jobs_waiting", kind="build") == 0
+
+
+async def test_a_worker_without_its_database_is_not_ready(
+    open_engine: Callable[..., Engine], postgres_url: str, postgres: Server
+) -> None:
+    present, port = AtWork(threading.Event()), a_free_port()
+    present.engine = open_engine(database_url=postgres_url)
+    name = postgres_url.rpartition("/")[2]
+    with served_beside(("127.0.0.1", port), present):
+        execute(postgres.url(), f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        execute(
+            postgres.url(),
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+        )
+        status, told = await fetched(f"http://127.0.0.1:{port}/readyz")
+        assert (status, json.loads(told)["checks"]["database"]) == (503, "does not answer")
+        assert (await fetched(f"http://127.0.0.1:{port}/metrics"))[0] == 200
+        execute(postgres.url(), f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert (await fetched(f"http://127.0.0.1:{port}/readyz"))[0] == 200
+
+
+def test_a_worker_whose_address_is_taken_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = taken.getsockname()
+        threads = threading.active_count()
+        with (
+            pytest.raises(CannotRun, match=f"HTTP_ADDRESS 127.0.0.1:{address[1]} cannot be used"),
+            served_beside(address, AtWork(threading.Event())),
+        ):
+            pass
+    assert threading.active_count() == threads
