@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+_PIECE = 16_384
 MAPPED_FROM = 8_000_000
 """Bytes. A mapped file keeps a descriptor open, and a server's own library has ten files."""
 
@@ -20,3 +23,15 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     found = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     plain: npt.NDArray[Any] = found.view(np.ndarray)  # each look at a memmap is slow
     return plain
+
+
+def write_to_be_mapped(file: FileIO, written: memoryview) -> None:
+    """Write what is mapped afterwards, and looked at here and there.
+
+    Linux caches a file in pieces as large as they were written, of up to two megabytes, and
+    whoever looks at a byte of one has all of it in memory.
+    """
+    for begin in range(0, len(written), _PIECE):
+        piece = written[begin : begin + _PIECE]
+        if file.write(piece) != len(piece):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -67,22 +67,22 @@ class PackagedEmbedder:
     def __init__(self, *, threads: int = 1) -> None:
         self._threads = threads
         self._lock = threading.Lock()
-        self._loaded: tuple[Bert, Tokenizer, Tokenizer] | None = None
+        self._loaded: tuple[Bert, Tokenizer] | None = None
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        _, _, whole = self._model()
-        rows = whole.encode_batch_fast(list(texts), add_special_tokens=False)
+        _, tokenizer = self._model()
+        rows = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(row.ids) for row in rows]
 
     def encode(self, texts: Sequence[str], step: Step | None = None) -> Vectors:
-        network, tokenizer, _ = self._model()
+        network, tokenizer = self._model()
         encodings = tokenizer.encode_batch_fast(list(texts))
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         # Texts of like length share a batch, so that little of it is padding.
         order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
         for begin in range(0, len(order), _BATCH):
             rows = order[begin : begin + _BATCH]
-            batch = Rows.of([encodings[i] for i in rows])
+            batch = Rows.of([encodings[i] for i in rows], most=self.max_tokens + 2)
             mask = batch.mask[:, :, None].astype(np.float32)
             means = (network(batch) * mask).sum(axis=1) / mask.sum(axis=1)
             vectors[rows] = means / np.linalg.norm(means, axis=1, keepdims=True)
@@ -90,14 +90,11 @@ class PackagedEmbedder:
                 step(begin + len(rows), len(order))
         return vectors
 
-    def _model(self) -> tuple[Bert, Tokenizer, Tokenizer]:
-        """The network, and its tokenizer twice: one cuts at what the network reads."""
+    def _model(self) -> tuple[Bert, Tokenizer]:
         with self._lock:
             if self._loaded is None:
                 weights = packaged_weights()
-                cutting, whole = packaged_tokenizer(), packaged_tokenizer()
-                cutting.enable_truncation(self.max_tokens + 2)
-                self._loaded = Bert(weights, threads=self._threads), cutting, whole
+                self._loaded = Bert(weights, threads=self._threads), packaged_tokenizer()
                 weights.release()
         return self._loaded
 

@@ -8,25 +8,16 @@ greeting, an order to the bot or a hand on the keyboard is `Kind.CHAT` from the 
 
 from __future__ import annotations
 
-import mmap
 import re
-import tempfile
 import tomllib
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from threading import Lock
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from index.errors import LanguageError, QuestionError
+from index.languages import classify
 from index.types import Kind
-
-if TYPE_CHECKING:
-    from py3langid.langid import LanguageIdentifier
-
 
 # Drawn as nothing at all, though Unicode calls them letters, marks or symbols.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
@@ -331,39 +322,5 @@ def _certainty_needed(text: str, words: list[str]) -> float:
 
 def _other_language(text: str) -> float:
     """Probability, 0..1, that the likeliest language is the right one; 0 if it is English."""
-    language, probability = _identifier().classify(text)
-    return 0.0 if language in _READ_AS_ENGLISH else float(probability)
-
-
-_LOADING = Lock()
-
-
-def _identifier() -> LanguageIdentifier:
-    """The identifier, loaded by the first who needs it; classifying changes nothing in it."""
-    with _LOADING:
-        return _load()
-
-
-@cache
-def _load() -> LanguageIdentifier:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - slow to load
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    # Of 70 MB of tables a question looks at a few pages: the rest need not be in memory.
-    weights, moves = identifier.nb_ptc, identifier.tk_nextmove
-    try:
-        weights_file, moves_file = _in_file(weights), _in_file(moves)
-    except OSError:  # there is no space for them elsewhere
-        return identifier
-    identifier.nb_ptc = np.frombuffer(weights_file, weights.dtype).reshape(weights.shape)
-    identifier._full_model = (identifier.nb_ptc, *identifier._full_model[1:])  # noqa: SLF001
-    identifier.tk_nextmove = memoryview(moves_file).cast(moves.typecode)
-    return identifier
-
-
-def _in_file(table: Any) -> mmap.mmap:
-    """The bytes of a table, in a file without a name."""
-    with tempfile.TemporaryFile() as file:
-        file.write(memoryview(table).cast("B"))
-        file.flush()
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    language, probability = classify(text)
+    return 0.0 if language in _READ_AS_ENGLISH else probability

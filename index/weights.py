@@ -22,6 +22,7 @@ import numpy.typing as npt
 from safetensors.numpy import save
 from tokenizers import Tokenizer
 
+from index.arrays import write_to_be_mapped
 from index.errors import ModelError
 
 Array = npt.NDArray[Any]
@@ -78,9 +79,8 @@ class Weights(Mapping[str, Array]):
         """The same in float32, in a file without a name; in memory, where none can be had."""
         wide = {name: array.astype("<f4") for name, array in cls.mapped(path).items()}
         try:
-            with tempfile.TemporaryFile() as file:
-                file.write(save(wide))
-                file.flush()
+            with tempfile.TemporaryFile(buffering=0) as file:
+                write_to_be_mapped(file, memoryview(save(wide)))
                 return cls._of(file)
         except OSError:
             return cls(wide, None)
@@ -132,8 +132,22 @@ def embeddings(weights: Weights) -> dict[str, Array]:
 
 
 def packaged_tokenizer() -> Tokenizer:
-    """The packaged model's tokenizer, which neither pads nor cuts."""
-    tokenizer = Tokenizer.from_file(str(packaged_model() / "tokenizer.json"))
+    """The packaged model's tokenizer, which neither pads nor cuts; one for all who use it.
+
+    It is not to be told otherwise: that would change it for all threads.
+    """
+    file = packaged_model() / "tokenizer.json"
+    with _checking:
+        return _tokenizer(file)
+
+
+@cache
+def _tokenizer(file: Path) -> Tokenizer:
+    return neither_pads_nor_cuts(Tokenizer.from_file(str(file)))
+
+
+def neither_pads_nor_cuts(tokenizer: Tokenizer) -> Tokenizer:
+    """Make it so, in place."""
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

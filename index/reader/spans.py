@@ -22,7 +22,13 @@ from tokenizers import Encoding, Tokenizer
 from index.bert import Bert, Floats, Rows, fast_bfloat16
 from index.errors import ModelError
 from index.reader import Candidate, ReadingPassage, Span
-from index.weights import Weights, embeddings, packaged_tokenizer, packaged_weights
+from index.weights import (
+    Weights,
+    embeddings,
+    neither_pads_nor_cuts,
+    packaged_tokenizer,
+    packaged_weights,
+)
 
 MAX_TOKENS = 256
 QUESTION_TOKENS = 64
@@ -44,7 +50,7 @@ Network = Callable[[Rows], Floats]
 
 
 class Model(NamedTuple):
-    """A network and its tokenizer, with the number by which it pads.
+    """A network and its tokenizer, which neither pads nor cuts, and the number by which to pad.
 
     ``exact`` makes the same network in full precision, where ``network`` is not.
     """
@@ -74,7 +80,7 @@ class SpanReader:
         self._load = load
         self._retrieval_weight = retrieval_weight
         self._lock = threading.Lock()
-        self._loaded: tuple[Model, Tokenizer] | None = None
+        self._loaded: Model | None = None
 
     @classmethod
     def packaged(
@@ -98,14 +104,14 @@ class SpanReader:
         return cls(partial(_named, name, threads), **options)
 
     def read(self, question: str, passages: Sequence[ReadingPassage]) -> Span:
-        model, whole = self._model()
-        words = whole.encode(question, add_special_tokens=False).offsets[:QUESTION_TOKENS]
+        model = self._model()
+        words = model.tokenizer.encode(question, add_special_tokens=False).offsets[:QUESTION_TOKENS]
         asked = question[: words[-1][1]] if words else ""
         encodings = model.tokenizer.encode_batch([(asked, passage.text) for passage in passages])
 
         def marked(network: Network, number: int) -> list[_Marked]:
             # One at a time: together they would take as long, and be padded.
-            rows = Rows.of([encodings[number]], model.padding)
+            rows = Rows.of([encodings[number]], model.padding, MAX_TOKENS)
             scores = network(rows)[0]
             return list(
                 _marked(number, passages[number], encodings[number], scores, self._retrieval_weight)
@@ -131,17 +137,10 @@ class SpanReader:
         second = found[1].span.score if len(found) > 1 else best.score - self._retrieval_weight
         return replace(best, lead=best.score - second)
 
-    def _model(self) -> tuple[Model, Tokenizer]:
-        """The model, and its tokenizer a second time, which cuts nothing."""
+    def _model(self) -> Model:
         with self._lock:
             if self._loaded is None:
-                model = self._load()
-                whole = Tokenizer.from_str(model.tokenizer.to_str())
-                for tokenizer in (whole, model.tokenizer):
-                    tokenizer.no_padding()
-                    tokenizer.no_truncation()
-                model.tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
-                self._loaded = model, whole
+                self._loaded = self._load()
         return self._loaded
 
 
@@ -180,7 +179,8 @@ def _named(name: str, threads: int) -> Model:
         # Seconds of imports: only whoever names another model pays them.
         from index.reader.model import load_named  # noqa: PLC0415
 
-        return Model(*load_named(name, threads))
+        network, tokenizer, padding = load_named(name, threads)
+        return Model(network, neither_pads_nor_cuts(tokenizer), padding)
     except Exception as error:
         raise ModelError(
             f"READER names {name!r}, which cannot be loaded as an extractive"
@@ -193,9 +193,10 @@ def _marked(
     number: int, passage: ReadingPassage, encoding: Encoding, scores: Floats, weight: float
 ) -> Iterator[_Marked]:
     """The best span within each sentence of a passage that the network read so far."""
-    inside = np.array([part == 1 for part in encoding.sequence_ids])
-    starts, ends = scores[: len(inside)][inside].T
-    offsets = np.array(encoding.offsets)[inside]
+    inside = np.array([part == 1 for part in encoding.sequence_ids[: len(scores)]])
+    inside[-1] = False  # a special token, whatever stood there before the passage was cut
+    starts, ends = scores[inside].T
+    offsets = np.array(encoding.offsets[: len(scores)])[inside]
     null = float(scores[0].sum())
     for sentence in passage.sentences:
         tokens = np.flatnonzero((offsets[:, 0] >= sentence.start) & (offsets[:, 1] <= sentence.end))

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from index import Kind, LanguageError, QuestionError
-from index import question as module
+from index import Kind, LanguageError, QuestionError, languages
 from index.followup import leans
 from index.question import Checked, chats, check, normalise
 
@@ -240,12 +239,12 @@ def test_the_language_model_is_not_loaded_before_it_is_needed():
 
 
 def test_many_threads_load_the_language_model_once_and_agree():
-    module._load.cache_clear()
+    languages._load.cache_clear()
     questions = FOREIGN[:12] * 4
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(is_refused, questions))
     assert found == [is_refused(question) for question in questions]
-    assert module._load.cache_info().misses == 1
+    assert languages._load.cache_info().misses == 1
 
 
 # --- Chat.
@@ -466,14 +465,19 @@ def test_what_no_article_answers_may_have_been_said_to_the_bot(
 
 
 def test_languages_are_told_apart_where_no_file_can_be_written(monkeypatch):
-    def full(_table):
+    def full(*_args, **_kwargs):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(module, "_in_file", full)
-    assert module._load.__wrapped__().classify("Quién es el alcalde de la ciudad?")[0] == "es"
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    assert languages._load.__wrapped__().classify("Quién es el alcalde de la ciudad?")[0] == "es"
+
+
+def test_languages_are_told_apart_where_no_process_can_be_started(monkeypatch):
+    monkeypatch.setattr("sys.executable", "/usr/bin/false")
+    assert languages._load.__wrapped__().classify("Quién es el alcalde de la ciudad?")[0] == "es"
 
 
 def test_tables_in_files_tell_the_same_as_those_in_memory():
     whole = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     for text in ("Wer ist der Bürgermeister?", "où est la mairie", "誰が市長ですか", "who is it"):
-        assert module._load().classify(text) == whole.classify(text)
+        assert languages._load().classify(text) == whole.classify(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import ByteLevelBPETokenizer
+from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from transformers import RobertaConfig, RobertaForQuestionAnswering, RobertaTokenizerFast
 
 from index import ModelError
@@ -15,7 +15,7 @@ from index.bert import Rows
 from index.reader import Candidate, ReadingPassage, Span
 from index.reader.model import SpanModel, TorchNetwork
 from index.reader.picker import SentencePicker
-from index.reader.spans import SpanReader
+from index.reader.spans import MAX_TOKENS, SpanReader
 from index.weights import packaged_model, packaged_tokenizer
 
 TEXT = "It was a fine ship. It sank in May 1910 with all hands. Twelve men were lost."
@@ -109,7 +109,7 @@ def test_retrieval_counts_where_the_words_say_alike(reader: SpanReader) -> None:
 
 
 def test_what_could_not_be_better_is_not_read(reader: SpanReader) -> None:
-    model, _ = reader._model()
+    model = reader._model()
     read: list[int] = []
 
     def counting(rows: Rows) -> np.ndarray:
@@ -126,6 +126,18 @@ def test_what_could_not_be_better_is_not_read(reader: SpanReader) -> None:
     close = [passage(f"A gull number {n} sat there.", score=0.95) for n in range(5)]
     assert counted.read("What sat there?", [*close, sure]).passage < 5
     assert sum(read) > 1
+
+
+def test_what_is_too_long_is_cut_as_the_tokenizer_would_cut_it(reader: SpanReader) -> None:
+    pairs = [("Who built it?", "Ada built it, and a gull sat there. " * 60), ("When?", "In 1881.")]
+    own = reader._model().tokenizer.encode_batch(pairs)
+    cutting = Tokenizer.from_str(packaged_tokenizer().to_str())
+    cutting.enable_truncation(MAX_TOKENS, strategy="only_second")
+    cut = cutting.encode_batch(pairs)
+    assert [len(row.ids) for row in own] == [667, 8]
+    for found, expected in zip(Rows.of(own, 0, MAX_TOKENS), Rows.of(cut), strict=True):
+        assert found.tolist() == expected.tolist()
+    assert Rows.of(own[1:], 0, MAX_TOKENS).ids.shape == (1, 8)
 
 
 def test_a_passage_longer_than_the_network_reads_still_gets_an_answer(reader: SpanReader) -> None:
@@ -192,7 +204,7 @@ def test_the_runtime_computes_what_the_trained_network_does(reader: SpanReader) 
     exact = SpanReader.packaged(half=False)
     pairs = [("Who built it?", "Ann built the tower."), ("When?", "Long ago. " * 30)]
     rows = Rows.of(packaged_tokenizer().encode_batch(pairs))
-    found, expected = exact._model()[0].network(rows), TorchNetwork(trained)(rows)
+    found, expected = exact._model().network(rows), TorchNetwork(trained)(rows)
     assert np.allclose(found[rows.mask > 0], expected[rows.mask > 0], atol=1e-3)
-    fast = reader._model()[0].network(rows)
+    fast = reader._model().network(rows)
     assert np.allclose(fast[rows.mask > 0], expected[rows.mask > 0], atol=0.5)
