@@ -33,6 +33,11 @@ class Database(Protocol):
         first statement on, so that what was read in it is still so when it is written.
         """
 
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Have this thread wait for a database of another machine no longer than that in all,
+        and end in ``DatabaseAway`` then.
+        """
+
     def back_up(self, file: Path) -> None:
         """Copy everything to ``file`` while it is in use, and check the copy."""
 

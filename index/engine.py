@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -228,7 +229,8 @@ class Engine(Rehearsals):
                 self._repeated.keep(key, answer)
             return answer
 
-        answer = patiently(attempt, deadline)
+        with self._catalogue.database.within(deadline.left_s):
+            answer = patiently(attempt, deadline)
         return replace(answer, elapsed_ms=(time.perf_counter() - started) * 1000)
 
     def _answered(
@@ -353,20 +355,25 @@ def patiently(attempt: Callable[[], T], deadline: Deadline) -> T:
         try:
             return attempt()
         except DatabaseAway:
+            time.sleep(min(wait_s, deadline.left_s))
             deadline.check("the database answered")
-            time.sleep(wait_s)
     return attempt()
 
 
 class Deadline:
-    """Runs out ``seconds`` after it was made; a stage that has begun is not cut short."""
+    """Runs out ``seconds`` after it was made; a stage that computes is not cut short."""
 
     def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-        self._started = time.perf_counter()
+        self._seconds = inf if seconds is None else seconds
+        self._ends = time.monotonic() + self._seconds
+
+    @property
+    def left_s(self) -> float:
+        """Seconds, at least 0; ``inf`` where it never runs out."""
+        return max(0.0, self._ends - time.monotonic())
 
     def check(self, stage: str) -> None:
-        if self._seconds is not None and time.perf_counter() - self._started > self._seconds:
+        if not self.left_s:
             raise DeadlineExceeded(
                 f"no answer within {self._seconds:g} s (before {stage}); try again in a moment"
             )

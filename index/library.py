@@ -24,6 +24,7 @@ from index.errors import (
     IndexPending,
     LibraryBusy,
     LibraryFull,
+    StorageError,
 )
 from index.generation import (
     Generation,
@@ -239,7 +240,8 @@ class Library:
                 if self._is_due(scope, generation):
                     log.info("rebuilding the index of %s from the catalogue", scope)
                     generation = self._build(scope, silent).generation
-        except LibraryBusy:
+        except (LibraryBusy, StorageError):
+            # What there is answers meanwhile: another builds, or there is no space to.
             if generation is None:
                 raise
         return generation

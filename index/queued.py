@@ -48,6 +48,7 @@ MOST_WAITING = 256
 """A new question is refused while so many wait."""
 BEGUN_WITHIN_S = 6.0
 """A question that no worker has begun by then is given up."""
+_WITHDRAWN_WITHIN_S = 1.0
 _LONGEST_S = 60.0
 """For a question without a deadline."""
 _QUESTION = "question"
@@ -119,13 +120,7 @@ class QueuedEngine(Engine):
             WorkersBusy: there is no worker, or too much to do; at once where that is known.
         """
         started = time.perf_counter()
-        deadline = Deadline(deadline_s)
-        waiting = patiently(self.waiting, deadline)
-        if waiting.oldest_s > REFUSED_FROM_S or waiting.count >= MOST_WAITING:
-            raise WorkersBusy(
-                f"{waiting.count} questions wait for a worker, the oldest for"
-                f" {waiting.oldest_s:.0f} s; try again in a moment"
-            )
+        limit_s = _LONGEST_S if deadline_s is None else deadline_s
         asked = {
             "question": normalise(question),
             "history": [[_sent(turn.question), _sent(turn.answer)] for turn in history],
@@ -133,11 +128,22 @@ class QueuedEngine(Engine):
             "has_deadline": deadline_s is not None,
             "only": _keys(only),
         }
-        limit_s = _LONGEST_S if deadline_s is None else deadline_s
+        with self._jobs.within(limit_s + _WITHDRAWN_WITHIN_S):
+            said = self._said(scope, asked, limit_s)
+        return replace(from_json(said), elapsed_ms=(time.perf_counter() - started) * 1000)
+
+    def _said(self, scope: Scope, asked: Mapping[str, Any], limit_s: float) -> str:
+        deadline = Deadline(limit_s)
+        waiting = patiently(self.waiting, deadline)
+        if waiting.oldest_s > REFUSED_FROM_S or waiting.count >= MOST_WAITING:
+            raise WorkersBusy(
+                f"{waiting.count} questions wait for a worker, the oldest for"
+                f" {waiting.oldest_s:.0f} s; try again in a moment"
+            )
         # One that was put twice, as its confirmation was lost, is answered twice and read once.
         job = patiently(lambda: self._jobs.put(scope, _QUESTION, asked, limit_s), deadline)
-        said = self._jobs.wait(scope, job, limit_s, begun_within_s=BEGUN_WITHIN_S)
-        return replace(from_json(said), elapsed_ms=(time.perf_counter() - started) * 1000)
+        said: str = self._jobs.wait(scope, job, limit_s, begun_within_s=BEGUN_WITHIN_S)
+        return said
 
 
 def answer_queued(

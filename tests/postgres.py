@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -71,6 +71,10 @@ class Server:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
 
     def url(self, *others: Server, database: str = "postgres") -> str:
         hosts = ",".join(f"127.0.0.1:{one.port}" for one in (self, *others))
@@ -161,7 +165,7 @@ class Server:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and not self.has_ended:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
 
@@ -202,6 +206,36 @@ def cannot(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@contextmanager
+def small_disk(folder: Path, mb: int) -> Iterator[Path]:
+    """A disk of its own at ``folder``, in memory, for the server's user; only root has one."""
+    if os.geteuid():
+        pytest.skip("only root can mount a small disk")
+    import pwd  # noqa: PLC0415 - Windows has none
+
+    folder.mkdir()
+    uid = pwd.getpwnam("nobody").pw_uid
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mb}m,mode=700,uid={uid}", "tmpfs", folder]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:  # a container's root, say; it says nothing against the program
+        pytest.skip(f"no small disk can be mounted: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def fill(disk: Path, leave_kb: int = 0) -> Path:
+    """Fill a disk up but for so much, by the file that is returned."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        with suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        file.truncate(file.tell() - leave_kb * 1024)
+    return filler
 
 
 @contextmanager

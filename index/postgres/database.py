@@ -6,18 +6,20 @@ order. Both reading and writing go to the primary; while there is none, reading 
 
 from __future__ import annotations
 
+import difflib
 import re
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from math import ceil, inf
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
 import sqlalchemy as sa
-from psycopg import sql
+from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from index.database import migrate, schema_of
@@ -29,16 +31,21 @@ _OLDEST = 16
 _OLDEST_VECTOR = (0, 8)
 
 _PATIENCE: dict[str, Any] = {
-    # Seconds, but for the last: a dead host is told from a slow one soon enough to ask another.
-    "connect_timeout": 3,
+    # Seconds, but for the last.
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 2,
     "tcp_user_timeout": 6_000,
 }
+_CONNECT_S = 3
+"""For each host: a dead one is told from a slow one soon enough to ask another."""
 _LOCK_S = 10
+_STATEMENT_S = 15
+_SILENT_S = 20
+"""A server that ends no statement by then itself hangs, and would not end it ever."""
 _SETTINGS = f"""
-    SET timezone = 'UTC'; SET statement_timeout = '15s'; SET lock_timeout = '{_LOCK_S}s';
+    SET timezone = 'UTC';
+    SET statement_timeout = '{_STATEMENT_S}s'; SET lock_timeout = '{_LOCK_S}s';
     SET idle_in_transaction_session_timeout = '60s';
     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
     SET tcp_user_timeout = 10000;
@@ -55,6 +62,8 @@ _AWAY = ("08", "57", "40001", "53300", "25006", "25P03", "42P01")
 not promoted yet, idle for too long; and a table that went with its generation.
 """
 _FULL = ("53100", "53200")
+_FULL_DISK = "No space left on device"
+"""It refuses to connect with these words after a restart, and without a code."""
 _BUSY = ("55P03", "40P01")
 _UNFIT = (
     ("28", "password authentication failed|no pg_hba", "see whether user and password are right"),
@@ -69,6 +78,45 @@ _UNFIT = (
     ),
 )
 """Codes, or, as a refusal to connect comes without one, words; and what to do."""
+_OPTION = "query parameter|connection option"
+"""How the driver calls what follows the ? of an address."""
+
+
+class _OfThread(threading.local):
+    """What one thread is about: how many locks it holds, and until when it waits."""
+
+    locks = 0
+    until = inf
+
+    def waits_until(self) -> float:
+        # What is built under a lock takes as long as it takes.
+        return inf if self.locks else min(self.until, time.monotonic() + _SILENT_S)
+
+
+class _Connection(psycopg.Connection[Any]):
+    """One that waits no longer than its thread does, and then is closed.
+
+    The server's own limits end nothing where that hangs, and the network's nothing where another
+    machine between the two still takes what is sent.
+    """
+
+    of_thread: _OfThread
+
+    def wait(self, gen: Generator[Any, Any, Any], *limits: Any, **named: Any) -> Any:
+        return super().wait(self._limited(gen), *limits, **named)
+
+    def _limited(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        until = self.of_thread.waits_until()
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted  # nothing, ten times a second; from psycopg 3.2.11 on
+                if not ready and time.monotonic() > until:
+                    self.close()
+                    raise psycopg.OperationalError("it has not answered in time")
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            return done.value
 
 
 class PostgresDatabase:
@@ -79,7 +127,7 @@ class PostgresDatabase:
         self.where = _named(url)
         self._readers = self._pool("read-write", "any", isolation_level="AUTOCOMMIT")
         self._writers = self._pool("read-write")
-        self._of_thread = threading.local()
+        self._of_thread = _OfThread()
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -104,7 +152,7 @@ class PostgresDatabase:
     def reading(self) -> Iterator[sa.Connection]:
         pool = self._readers
         # What is decided under a lock must not rest on a standby that is behind.
-        if getattr(self._of_thread, "locks", 0):
+        if self._of_thread.locks:
             pool = self._writers.execution_options(isolation_level="AUTOCOMMIT")
         with self._mapped(), pool.connect() as connection:
             yield connection
@@ -135,13 +183,32 @@ class PostgresDatabase:
                     if time.monotonic() > until:
                         raise LibraryBusy(busy)
                     time.sleep(0.05)
-            self._of_thread.locks = getattr(self._of_thread, "locks", 0) + 1
-            try:
+            with self._unhurried():
                 yield
-            finally:
-                self._of_thread.locks -= 1
         finally:
             connection.close()  # and with it the lock
+
+    @contextmanager
+    def _unhurried(self) -> Iterator[None]:
+        self._of_thread.locks += 1
+        try:
+            yield
+        finally:
+            self._of_thread.locks -= 1
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Have this thread wait for the database no longer than so many seconds in all.
+
+        What takes longer ends in DatabaseAway; but for connecting, which may take two seconds
+        for each host, and for what is done under a lock, it ends then.
+        """
+        before = self._of_thread.until
+        self._of_thread.until = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._of_thread.until = before
 
     @contextmanager
     def listening(self, channel: str) -> Iterator[psycopg.Connection[Any]]:
@@ -167,7 +234,7 @@ class PostgresDatabase:
         self._writers.dispose()
 
     def _upgrade(self) -> None:
-        with self.writing() as connection:
+        with self._unhurried(), self.writing() as connection:
             connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             hold(connection, "upgrade")  # so that two processes that start together do it once
             _require(connection, self.where)
@@ -190,14 +257,22 @@ class PostgresDatabase:
         return pool
 
     def _connect(self, attributes: str, *others: str) -> psycopg.Connection[Any]:
+        left_s = self._of_thread.waits_until() - time.monotonic()
+        if left_s <= 0:
+            raise psycopg.OperationalError("there was no time to connect")
         try:
-            connection = psycopg.connect(
-                self._url, autocommit=True, target_session_attrs=attributes, **_PATIENCE
+            connection = _Connection.connect(
+                self._url,
+                autocommit=True,
+                target_session_attrs=attributes,
+                connect_timeout=ceil(min(left_s, _CONNECT_S)),
+                **_PATIENCE,
             )
         except psycopg.OperationalError:
             if not others:
                 raise
             return self._connect(*others)
+        connection.of_thread = self._of_thread
         try:
             connection.execute(_SETTINGS)
             connection.autocommit = False
@@ -226,8 +301,11 @@ class PostgresDatabase:
         said = re.sub(r"\s*\n\s*", ". ", said.strip())
         if code == "25006":  # no primary any more
             self._writers.dispose()
-        if code.startswith(_FULL):
-            return StorageError(f"{self.where} is out of space ({said}); nothing was changed")
+        if code.startswith(_FULL) or (not code and _FULL_DISK in said):
+            return StorageError(
+                f"{self.where} is out of space ({said}); make room on its disk and try again."
+                " What was there before stays"
+            )
         if code.startswith(_BUSY):
             return LibraryBusy("another process is changing the same articles; try again soon")
         for start, words, cure in _UNFIT:
@@ -296,7 +374,14 @@ def _named(url: str) -> str:
     """The address without its secrets; StorageError for one that is none."""
     try:
         parts = {"host": "this machine", "port": "", "dbname": "", **conninfo_to_dict(url)}
-    except psycopg.Error:
+    except psycopg.Error as error:
+        said = str(error)
+        # With an @ behind the ?, a / in the password cut the address short.
+        if re.search(_OPTION, said) and "@" not in url.partition("?")[2]:
+            raise StorageError(
+                f"DATABASE_URL has an option that PostgreSQL cannot read{_meant(said)};"
+                " see what follows the ?"
+            ) from None
         parts = {"host": "@", "dbname": ""}
     host, name = str(parts["host"]), str(parts["dbname"])
     if "@" in host + name or "/" in name:
@@ -308,3 +393,11 @@ def _named(url: str) -> str:
         )
     ports = f":{parts['port']}" if parts.get("port") else ""
     return f"PostgreSQL at {host}{ports}/{name}"
+
+
+def _meant(said: str) -> str:
+    """The option that was meant, by its known name: what was written may be a secret."""
+    written = re.search(rf'(?:{_OPTION}):? "(\w+)"', said)
+    known = [one.keyword.decode() for one in pq.Conninfo.get_defaults()]
+    near = difflib.get_close_matches(written[1], known, 1) if written else []
+    return f" ({near[0]}=..., perhaps?)" if near else ""

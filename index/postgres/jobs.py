@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -102,6 +102,10 @@ class Jobs:
         self.close()
 
     # Whoever wants something done
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """As ``Database.within``."""
+        return self._database.within(seconds)
 
     def put(self, scope: Scope, kind: str, asked: Any, expires_in_s: float) -> str:
         """Queue a job, and return its id. ``asked`` is what JSON can hold, less U+0000."""

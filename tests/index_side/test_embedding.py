@@ -90,7 +90,9 @@ def test_weights_are_widened_in_a_file_or_in_memory_and_read_again_when_released
     save_file(narrow, tmp_path / "w.safetensors")
     mapped = Weights.widened(tmp_path / "w.safetensors")
     with monkeypatch.context() as no_room:
-        no_room.setattr("tempfile.TemporaryFile", lambda **_: (_ for _ in ()).throw(OSError("full")))
+        no_room.setattr(
+            "tempfile.TemporaryFile", lambda **_: (_ for _ in ()).throw(OSError("full"))
+        )
         in_memory = Weights.widened(tmp_path / "w.safetensors")
     for weights in (mapped, in_memory):
         weights.release()

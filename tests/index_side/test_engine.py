@@ -130,7 +130,7 @@ def test_reindexing_an_unchanged_library_embeds_nothing(
     embedder.encoded.clear()
     report = engine.reindex(LOCAL)
     assert embedder.encoded == []
-    assert (report.embedded, report.reused) == (0, 6)
+    assert (report.embedded, report.reused) == (0, 3)
     assert (report.added, report.changed, report.removed, report.failed) == ((), (), (), ())
 
 

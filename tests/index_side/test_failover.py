@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from index import DatabaseAway, Engine, IndexSettings, Scope, TryAgain
+from index import DatabaseAway, Engine, IndexSettings, Scope, StorageError, TryAgain
 from tests.conftest import WordEmbedder
 from tests.postgres import Server, execute, free_port, home, server
 
@@ -42,11 +42,15 @@ def pair() -> Iterator[tuple[Server, Server]]:
 class Load:
     """Askers and a writer, from now on; ``end`` tells what came of it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, deadline_s: float | None = None) -> None:
         self.engine = engine
-        self.asked = 0
+        self.deadline_s = deadline_s
+        self.answered: list[float] = []
         self.lost: list[BaseException] = []
+        self.longest_s = 0.0
         self.written: list[tuple[float, str]] = []
+        self.unsure = 0
+        self._answer = engine.ask(LOCAL, "Who has gold?", threshold=0)
         self._ends = threading.Event()
         self._threads = [
             *(threading.Thread(target=self._ask, args=(n,)) for n in range(ASKERS)),
@@ -55,24 +59,30 @@ class Load:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def asked(self) -> int:
+        return len(self.answered)
+
     def _ask(self, asker: int) -> None:
         for n in itertools.count():
             if self._ends.is_set():
                 return
+            # Each question is a new one, so that none is answered from memory.
+            question, begun = f"Has the king gold {asker} {n}?", time.monotonic()
             try:
-                # Each question is a new one, so that none is answered from memory.
-                text = self.engine.ask(LOCAL, f"Has the king gold {asker} {n}?", threshold=0).text
-                assert text == "The king has gold."
-                self.asked += 1
+                answer = self.engine.ask(LOCAL, question, threshold=0, deadline_s=self.deadline_s)
+                assert answer.text == "The king has gold."
+                self.answered.append(time.monotonic())
             except BaseException as error:  # noqa: BLE001 - told in the end
                 self.lost.append(error)
+            self.longest_s = max(self.longest_s, time.monotonic() - begun)
 
     def _write(self) -> None:
-        answer = self.engine.ask(LOCAL, "Who has gold?", threshold=0)
         while not self._ends.is_set():
             try:
-                record = self.engine.journal.record(LOCAL, 7, answer)
-            except TryAgain:
+                record = self.engine.journal.record(LOCAL, 7, self._answer)
+            except (TryAgain, StorageError):  # it may be there or not
+                self.unsure += 1
                 time.sleep(0.02)
             else:
                 self.written.append((time.monotonic(), record.id))
@@ -86,6 +96,7 @@ class Load:
         self._ends.set()
         for thread in self._threads:
             thread.join(30)
+            assert not thread.is_alive(), "it hangs"
 
 
 def test_a_killed_primary_costs_no_answer_and_no_row(

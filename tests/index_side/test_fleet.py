@@ -142,6 +142,9 @@ def test_each_thing_that_is_wrong_with_a_database_has_its_own_cure(postgres: Ser
         (postgres.url().replace(port, str(free_port())), DatabaseAway, "try again in a moment"),
         ("postgresql://bot:pre@S3CRET@127.0.0.1/x", StorageError, "%40 for an @"),
         ("postgresql://bot:S3/CRET@127.0.0.1/x", StorageError, "%2F for a /"),
+        ("postgresql://bot:S3/?CRET@127.0.0.1/x", StorageError, "%2F for a /"),
+        ("postgresql://bot:S3CRET@h/x?sslmod=require", StorageError, "(sslmode=..., perhaps?)"),
+        ("postgresql://bot:S3CRET@h/x?S3=CRET", StorageError, "see what follows the ?"),
     ):
         error = told_by(url)
         assert type(error) is kind, error

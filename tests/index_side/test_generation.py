@@ -165,7 +165,12 @@ def test_candidates_and_their_scores_are_those_of_brute_force(
     rows = range(len(sentences))
     windows = [" ".join(sentences[max(0, i - 1) : i + 2]) for i in rows]
     cosines = WordEmbedder().encode(sentences) @ query
-    around = WordEmbedder().encode(windows) @ query
+    weighed = [
+        vector * len(text)
+        for vector, text in zip(WordEmbedder().encode(sentences), sentences, strict=True)
+    ]
+    sums = [np.sum(weighed[max(0, i - 1) : i + 2], axis=0) for i in rows]
+    around = [(one / np.linalg.norm(one)) @ query for one in sums]
     assert found.rows.tolist() == list(rows)
     assert np.allclose(found.terms["sentence_cosine"], cosines, atol=1e-5)
     best = [max(around[max(0, i - 1) : i + 2]) for i in rows]

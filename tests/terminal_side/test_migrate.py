@@ -60,8 +60,8 @@ def test_what_was_copied_is_told_by_scope_and_what_to_do_next(
     assert code == Exit.OK
     assert [line.split() for line in out.splitlines()] == [
         ["Scope", "Articles", "Versions", "Vectors", "Other", "rows"],
-        ["guild:7", "1", "1", "3", "2", "copied"],
-        ["local", "1", "1", "3", "2", "copied"],
+        ["guild:7", "1", "1", "2", "2", "copied"],
+        ["local", "1", "1", "2", "2", "copied"],
     ]
     assert "Next: start the bot with this DATABASE_URL" in err
     assert str(tmp_path / "data") in err
