@@ -70,8 +70,15 @@ async def test_a_worker_answers_for_the_bot_and_without_one_the_asker_is_told(
         await asyncio.sleep(1)  # until what was given up is pruned
         answer = await discord.answer(await discord.command("ask", question=MAYOR), 60)
         assert HIS_NAME in text(answer)
+
+        report = await discord.command_as(discord.owner, "reindex")
+        await until(lambda: "Re-indexed" in "".join(map(text, report.shown)), 60)
+        _, metrics = await fetched(f"http://{of_worker}/metrics")
+        assert counted(metrics, "articlebot_jobs_total", kind="build", outcome="done") == 1
+        _, metrics = await fetched(f"http://{address}/metrics")
         memory = counted(metrics, "process_resident_memory_bytes") / 1e6
         print(f"\nthe bot without models takes {memory:.0f} MB")
+        assert memory < 250  # a model would take more
         gateway.terminate()
         assert await gateway.ended() == 0
     assert "Traceback" not in gateway.log + worker.log
