@@ -2,8 +2,8 @@
 
     python -m tests.bench.speed [--asked 10000] [--plot FILE]
 
-All on the articles in ``data/written/dev``: the embedding against sentence-transformers in
-float32, on one thread, in turns; one article of fifty passages asked on one and on two
+All on the articles in ``data/written/dev``: the embedding, and the building of a library,
+against sentence-transformers in float32, on one thread; one article of fifty passages asked on one and on two
 threads, stage by stage; the number of passages that are read against how many quotes
 then hold an answer; and the memory after a hundred, a thousand and ten thousand questions.
 """
@@ -14,15 +14,17 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 import index.answering
-from index import Engine, IndexSettings, Scope
+from bot.__main__ import _share_arenas
+from index import Engine, IndexSettings, Models, Scope
 from index.answering import blocks, find, passages, read
+from index.chunking import chunk
 from index.embedding import PackagedEmbedder, SentenceTransformerEmbedder
 from index.lexical import tokens
 from tests.bench.peers import material
@@ -30,6 +32,7 @@ from tests.bench.scale import resident_mb
 
 PASSAGES = 50
 MOST_READ = 8
+MOST_BUILT = 40
 LOCAL = Scope.local()
 Asked = Sequence[tuple[str, Sequence[str]]]
 
@@ -39,8 +42,10 @@ def main() -> None:
     parser.add_argument("--asked", type=int, default=10_000)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
+    _share_arenas()  # as the program does
     articles, contexts, asked = material(10_000)
     embedding(contexts)
+    building(articles[:MOST_BUILT])
     few = "\n\n".join(contexts[:PASSAGES])
     about_few = [pair for pair in asked if any(answer in few for answer in pair[1])]
     for threads in (1, 2):
@@ -56,14 +61,18 @@ def main() -> None:
 
 
 @contextmanager
-def library(texts: Sequence[str], threads: int = 1) -> Iterator[Engine]:
+def library(
+    texts: Sequence[str], threads: int = 1, embedder: PackagedEmbedder | None = None
+) -> Iterator[Engine]:
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder) / "sources"
         sources.mkdir()
         for number, text in enumerate(texts):
             (sources / f"{number:04}.txt").write_text(text, "utf-8")
         settings = IndexSettings(data_dir=Path(folder) / "data", threads=threads)
-        with Engine.open(settings) as engine:
+        models = Models.of(settings)
+        embedder = embedder or PackagedEmbedder(threads=threads)
+        with Engine.open(settings, embedder=embedder, reader=models.reader) as engine:
             engine.add_all(LOCAL, sources)
             engine.warm(LOCAL)
             yield engine
@@ -86,6 +95,39 @@ def embedding(texts: Sequence[str]) -> None:
         f"embedding, passages a CPU second: {speed['ours']:.1f}, sentence-transformers"
         f" {speed['sentence-transformers']:.1f}, ratio"
         f" {speed['ours'] / speed['sentence-transformers']:.2f}; least cosine {least:.6f}",
+        flush=True,
+    )
+
+
+def building(articles: Sequence[str]) -> None:
+    """A library's index, against the reference's time for the same passages as texts: alone,
+    and with a vector for each sentence and for each sentence with its neighbours.
+    """
+    ours, reference = PackagedEmbedder(), SentenceTransformerEmbedder()
+    for embedder in (ours, reference):
+        embedder.encode(["Loaded."])
+    cut = [(text, chunk(text, [], ours.count_tokens, ours.max_tokens)) for text in articles]
+    passages_of = [text[a:b] for text, one in cut for a, b in one.chunks]
+    others = [text[s.start : s.end] for text, one in cut for s in one.sentences]
+    others += [text[a:b] for text, one in cut for a, b in one.windows]
+
+    def spent(work: Callable[[], object]) -> float:
+        begun = time.process_time()
+        work()
+        return time.process_time() - begun
+
+    def build() -> None:
+        with library(articles, embedder=ours):
+            pass
+
+    took_s = spent(build)
+    alone_s = spent(lambda: reference.encode(passages_of))
+    all_s = alone_s + spent(lambda: reference.encode(others))
+    print(
+        f"building, passages a CPU second: {len(passages_of) / took_s:.1f} ({len(passages_of)},"
+        f" parsing, words and publishing included); sentence-transformers"
+        f" {len(passages_of) / alone_s:.1f} for the passages alone, ratio {alone_s / took_s:.2f},"
+        f" {len(passages_of) / all_s:.1f} with their sentences, ratio {all_s / took_s:.2f}",
         flush=True,
     )
 
