@@ -83,7 +83,7 @@ def served_beside(address: tuple[str, int] | None, operated: Operated) -> Iterat
         yield
         return
     loop, stack = asyncio.new_event_loop(), AsyncExitStack()
-    thread = threading.Thread(target=loop.run_forever, name="operations")
+    thread = threading.Thread(target=loop.run_forever, name="operations", daemon=True)
 
     def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, loop).result()
@@ -93,11 +93,13 @@ def served_beside(address: tuple[str, int] | None, operated: Operated) -> Iterat
         run(stack.enter_async_context(served(address, operated)))
         yield
     finally:
-        run(stack.aclose())
-        run(loop.shutdown_default_executor())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        try:
+            run(stack.aclose())
+            run(loop.shutdown_default_executor())
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
 
 
 async def answers(asked: Awaitable[object]) -> str:

@@ -296,3 +296,8 @@ class GenerationStore(Protocol):
 
 def new_name(revision: int) -> str:
     return f"{revision:08}-{secrets.token_hex(4)}"
+
+
+def revision_of(name: str) -> int:
+    """Of the articles that the generation of this name was built from."""
+    return int(name.partition("-")[0])

@@ -62,7 +62,11 @@ class QueuedEngine(Engine):
 
     def __init__(self, settings: IndexSettings, *parts: Any, **named: Any) -> None:
         self._jobs = Jobs.open(_url(settings))
-        super().__init__(settings, *parts, **named)
+        try:
+            super().__init__(settings, *parts, **named)
+        except BaseException:
+            self._jobs.close()
+            raise
 
     def _library_over(self, catalogue: Catalogue, embedder: Embedder, folder: Path) -> Library:
         store = store_of(catalogue.database, folder)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from index.building import Built
 from index.catalogue import Catalogue
 from index.embedding import Embedder
 from index.engine import Deadline, Engine, patiently
-from index.errors import DeadlineExceeded, IndexPending, LibraryBusy, WorkersBusy
-from index.generation import GenerationStore
+from index.errors import ArticleNotFound, IndexPending, TryAgain
+from index.generation import Generation, GenerationStore, revision_of
 from index.library import Library
 from index.postgres.jobs import Job, Jobs
 from index.rehearsing import Asked, Compared
@@ -22,6 +23,7 @@ BUILD, REHEARSE = "build", "rehearse"
 BEGUN_WITHIN_S = 120.0
 """A worker builds one index at a time, so that another may have to be done first."""
 _LONGEST_S = 6 * 3600.0
+FORGOTTEN_WITHIN_S = 30.0
 _BUILT_WITHIN_S = 600.0
 """By whoever builds the same index, before the worker begins."""
 _SORTS = ("better", "lost", "different")
@@ -46,31 +48,50 @@ class RemoteLibrary(Library):
         assert self._catalogue.turns is not None
         return self._catalogue.turns.alone(f"changing the articles of {scope}", wait_s)
 
+    def forget(self, scope: Scope) -> None:
+        with self._changing(scope, FORGOTTEN_WITHIN_S):
+            self._jobs.withdraw_all(scope)
+            super().forget(scope)
+
+    def _load(self, scope: Scope) -> Generation | None:
+        return self._published(scope, asked=True)
+
     def _build(self, scope: Scope, progress: Progress) -> Built:
-        job = patiently(lambda: self._jobs.put(scope, BUILD, None, _LONGEST_S), Deadline(None))
         try:
+            asked = {"revision": self._catalogue.revision(scope)}
+            job = patiently(lambda: self._jobs.put(scope, BUILD, asked, _LONGEST_S), Deadline(None))
             said = self._jobs.wait(
                 scope,
                 job,
                 _LONGEST_S,
                 begun_within_s=BEGUN_WITHIN_S,
-                told=lambda far: progress(*far),
+                told=partial(_tell, progress),
                 withdraw=False,
             )
-        except (WorkersBusy, DeadlineExceeded, LibraryBusy) as error:
+            generation = self._store.load(scope, said["generation"], None)
+        except TryAgain as error:
             raise IndexPending(
                 f"the articles of {scope} are stored; they become searchable once a worker has"
                 " indexed them"
             ) from error
-        generation = self._store.load(scope, said["generation"], None)
         self._loaded.keep(scope, generation)
         return Built(generation, said["embedded"], said["reused"])
 
 
 def built(engine: Engine, job: Job, progress: Progress) -> dict[str, Any]:
-    """What a worker does for ``RemoteLibrary``."""
+    """What a worker does for ``RemoteLibrary``; nothing where another did it since it was asked."""
+    live = next((one for one in engine.generations(job.scope) if one.live), None)
+    if live is None and not engine.articles(job.scope):
+        raise ArticleNotFound(f"{job.scope} was forgotten meanwhile")
+    if live and live.at > job.put_at and revision_of(live.name) >= job.asked["revision"]:
+        return {"generation": live.name, "embedded": 0, "reused": 0}
     report = engine.rebuild(job.scope, wait_s=_BUILT_WITHIN_S, progress=progress)
     return {name: getattr(report, name) for name in ("generation", "embedded", "reused")}
+
+
+def _tell(progress: Progress, far: tuple[str, int, int] | None) -> None:
+    """Whoever waits is called all the while, and may end it."""
+    progress(*(far or ("waiting", 0, 0)))
 
 
 def rehearsed_elsewhere(
@@ -102,7 +123,7 @@ def rehearsed_elsewhere(
         job,
         _LONGEST_S,
         begun_within_s=BEGUN_WITHIN_S,
-        told=lambda far: progress(*far),
+        told=partial(_tell, progress),
     )
     told = {name: tuple(Replayed(**one) for one in said[name]) for name in _SORTS}
     return Compared(unchanged=said["unchanged"], **told)

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Any
 
-from index.errors import DatabaseAway, EngineError
+from index.errors import DatabaseAway, EngineError, TryAgain
 from index.postgres.jobs import POLL_S, Job, Jobs
 from index.types import Progress
 
@@ -36,8 +36,8 @@ _TELL_EVERY_S = 0.5
 class Worker:
     """Does jobs by ``tasks``, one for each kind, ``threads`` at once.
 
-    Those of ``long`` are done beside them, one at a time, so that nothing waits for them;
-    ``told`` hears of each job that ended.
+    Those of ``long`` are done beside them, one at a time, so that nothing waits for them, and
+    are begun again where a later try may succeed; ``told`` hears of each job that ended.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Worker:
         self._tasks = tasks
         self._lease_s = lease_s
         self._told = told
+        self._long = frozenset(long)
         self._kinds = [frozenset(tasks) - set(long)] * threads
         if long:
             self._kinds.append(frozenset(long))
@@ -105,22 +106,30 @@ class Worker:
 
     def _do(self, job: Job) -> None:
         self._held[job.id, job.attempts] = job
-        begun, failure = time.monotonic(), None
+        begun = time.monotonic()
         try:
-            try:
-                value = self._tasks[job.kind](job, self._telling(job))
-            except EngineError as error:
-                failure = error
-            except Exception as error:  # noqa: BLE001 - whoever asked is told that there was one
-                failure = _unforeseen(error)
-            if failure:
-                self._jobs.fail(job, failure)
-            else:
-                self._jobs.finish(job, value)
+            succeeded = self._ended(job)
         finally:
             del self._held[job.id, job.attempts]
-            if self._told:
-                self._told(job.kind, failure is None, time.monotonic() - begun)
+        if succeeded is not None and self._told:
+            self._told(job.kind, succeeded, time.monotonic() - begun)
+
+    def _ended(self, job: Job) -> bool | None:
+        """Whether a job succeeded; None when this worker did not end it."""
+        try:
+            value = self._tasks[job.kind](job, self._telling(job))
+        except TryAgain as error:
+            if job.kind in self._long:
+                # Nobody asks for it again by himself, as he would a question.
+                log.warning("a job of kind %s is begun again: %s", job.kind, error)
+                self._jobs.release(job)
+                return None
+            return False if self._jobs.fail(job, error) else None
+        except EngineError as error:
+            return False if self._jobs.fail(job, error) else None
+        except Exception as error:  # noqa: BLE001 - whoever asked is told that there was one
+            return False if self._jobs.fail(job, _unforeseen(error)) else None
+        return True if self._jobs.finish(job, value) else None
 
     def _telling(self, job: Job) -> Progress:
         """Says how far a job has come: what is new, and not each step."""

@@ -127,6 +127,9 @@ class PostgresDatabase:
         self.where = _named(url)
         self._readers = self._pool("read-write", "any", isolation_level="AUTOCOMMIT")
         self._writers = self._pool("read-write")
+        self._reader_places, self._writer_places = (
+            threading.BoundedSemaphore(_POOL + _POOL_OVERFLOW) for _ in range(2)
+        )
         self._of_thread = _OfThread()
 
     @classmethod
@@ -150,16 +153,21 @@ class PostgresDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        pool = self._readers
+        pool, places = self._readers, self._reader_places
         # What is decided under a lock must not rest on a standby that is behind.
         if self._of_thread.locks:
             pool = self._writers.execution_options(isolation_level="AUTOCOMMIT")
-        with self._mapped(), pool.connect() as connection:
+            places = self._writer_places
+        with self._mapped(), self._place_in(places), pool.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self, changed: Scope | None = None) -> Iterator[sa.Connection]:
-        with self._mapped(), self._writers.begin() as connection:
+        with (
+            self._mapped(),
+            self._place_in(self._writer_places),
+            self._writers.begin() as connection,
+        ):
             if changed is not None:
                 hold(connection, f"change {changed.key}")
             yield connection
@@ -189,6 +197,17 @@ class PostgresDatabase:
             connection.close()  # and with it the lock
 
     @contextmanager
+    def _place_in(self, places: threading.BoundedSemaphore) -> Iterator[None]:
+        """Wait for a connection to be free, no longer than this thread waits at all."""
+        left_s = self._of_thread.waits_until() - time.monotonic()
+        if not places.acquire(timeout=max(0.0, min(left_s, _LOCK_S))):
+            raise DatabaseAway(f"{self.where} is overloaded; try again in a moment")
+        try:
+            yield
+        finally:
+            places.release()
+
+    @contextmanager
     def _unhurried(self) -> Iterator[None]:
         self._of_thread.locks += 1
         try:
@@ -200,11 +219,11 @@ class PostgresDatabase:
     def within(self, seconds: float) -> Iterator[None]:
         """Have this thread wait for the database no longer than so many seconds in all.
 
-        What takes longer ends in DatabaseAway; but for connecting, which may take two seconds
-        for each host, and for what is done under a lock, it ends then.
+        What takes longer ends in DatabaseAway; but for connecting, which may take up to three
+        seconds for each host, and for what is done under a lock, it ends then.
         """
         before = self._of_thread.until
-        self._of_thread.until = time.monotonic() + seconds
+        self._of_thread.until = min(before, time.monotonic() + seconds)
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -50,7 +50,10 @@ _GIVEN_UP = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job that ``worker`` has begun, for the ``attempts``-th time; expires in ``left_s``."""
+    """A job that ``worker`` has begun, for the ``attempts``-th time; expires in ``left_s``.
+
+    ``put_at`` is when it was put, by the database's clock.
+    """
 
     scope: Scope
     id: str
@@ -59,6 +62,7 @@ class Job:
     worker: str
     attempts: int
     left_s: float
+    put_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,8 @@ class Jobs:
     ) -> Any:
         """Wait for a job's result and collect it.
 
-        ``told`` hears meanwhile what ``tell`` said. A job that is given up is withdrawn, or,
-        without ``withdraw``, still done.
+        ``told`` hears with each look what ``tell`` said last, None before. A job that is given
+        up is withdrawn, or, without ``withdraw``, still done.
 
         Raises:
             DeadlineExceeded: it is not done within ``timeout_s``, or expired.
@@ -155,6 +159,11 @@ class Jobs:
         if "error" in result:
             raise _ERRORS.get(result["error"], EngineError)(result["said"])
         return result["value"]
+
+    def withdraw_all(self, scope: Scope) -> None:
+        """Delete all jobs of a scope; those that were begun come to nothing."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(jobs).where(jobs.c.scope == scope.key))
 
     def waiting(self, kind: str) -> Waiting:
         """What nobody has begun; what was withdrawn or expired counts until it is pruned."""
@@ -196,7 +205,7 @@ class Jobs:
                 .values(worker=worker, held_until=_after(lease_s), attempts=attempts)
             )
         scope, left_s = Scope(row.scope), float(row.left_s)
-        return Job(scope, row.id, row.kind, row.asked, worker, attempts, left_s)
+        return Job(scope, row.id, row.kind, row.asked, worker, attempts, left_s, row.created_at)
 
     def idle(self, timeout_s: float, kinds: Collection[str]) -> None:
         """Wait until there may be a job of ``kinds`` to take."""
@@ -222,6 +231,10 @@ class Jobs:
         name = next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _ERRORS)
         said = str(error).replace("\0", "")
         return self._update(job, done_at=sa.func.now(), result={"error": name, "said": said})
+
+    def release(self, job: Job) -> bool:
+        """Leave a job to whoever takes it next; as ``finish``."""
+        return self._update(job, held_until=sa.func.now())
 
     def prune(self) -> None:
         """Give up what was begun too often, and delete what nobody waits for any more.
@@ -280,7 +293,7 @@ class Jobs:
                 if result is not None:
                     return result
                 begun = begun or attempts > 0
-                if told and far is not None:
+                if told:
                     told(far)
             waited = time.monotonic() - started
             if waited >= timeout_s:

@@ -344,8 +344,9 @@ class TestWorker:
         told = threading.Event()
 
         def listen(far: object) -> None:
-            heard.append(far)
-            told.set()
+            if far is not None:  # it is begun
+                heard.append(far)
+                told.set()
 
         def build(job: Job, progress: Progress) -> object:
             for step in range(100):

@@ -464,17 +464,34 @@ def test_what_no_article_answers_may_have_been_said_to_the_bot(
     assert chats(text, coverage) is expected
 
 
-def test_languages_are_told_apart_where_no_file_can_be_written(monkeypatch):
-    def full(*_args, **_kwargs):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("subprocess.run", lambda *_, **__: (_ for _ in ()).throw(OSError("no processes"))),
+        ("sys.executable", "/usr/bin/false"),
+        ("sys.executable", "/nowhere"),
+        ("sys.executable", "/usr/bin/true"),  # writes nothing
+        ("sys.executable", None),
+    ],
+)
+def test_languages_are_told_apart_where_the_tables_cannot_be_in_a_file(
+    monkeypatch, caplog, name, broken
+):
+    monkeypatch.setattr(name, broken)
     assert languages._load.__wrapped__().classify("Quién es el alcalde de la ciudad?")[0] == "es"
+    assert "are kept in memory" in caplog.text
 
 
-def test_languages_are_told_apart_where_no_process_can_be_started(monkeypatch):
-    monkeypatch.setattr("sys.executable", "/usr/bin/false")
-    assert languages._load.__wrapped__().classify("Quién es el alcalde de la ciudad?")[0] == "es"
+def test_the_tables_are_in_a_file_wherever_the_program_was_started(monkeypatch, tmp_path, caplog):
+    for name in ("index", "numpy", "pickle"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    identifier = languages._load.__wrapped__()
+    assert caplog.text == ""
+    assert isinstance(identifier.tk_nextmove, memoryview)  # of the file
+    assert not identifier.nb_ptc.flags.owndata
+    assert not (tmp_path / "ran").exists()
 
 
 def test_tables_in_files_tell_the_same_as_those_in_memory():

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from index import (
+    DatabaseAway,
+    Document,
     Engine,
     IndexPending,
     IndexSettings,
@@ -278,6 +280,93 @@ def test_without_workers_a_rehearsal_is_refused_and_leaves_no_question(
     with pytest.raises(WorkersBusy):
         bot.rehearse(ONE)
     assert execute(postgres_url, "SELECT asked FROM jobs WHERE kind = 'rehearse'") == [({},)]
+
+
+def test_builds_of_the_same_articles_that_waited_are_done_at_once(
+    bot: QueuedEngine,
+    settings: IndexSettings,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remote_library, "BEGUN_WITHIN_S", 0.1)
+    for number in range(4):
+        with pytest.raises(IndexPending):
+            bot.add(ONE, f"The king has ship {number}.".encode(), title=str(number))
+    with working(settings, WordEmbedder()):
+        until = time.monotonic() + 10
+        while execute(postgres_url, "SELECT count(*) FROM jobs WHERE done_at IS NULL") != [(0,)]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    (live,) = bot.generations(ONE)
+    assert len(live.articles) == 4
+
+
+def test_a_build_is_not_taken_for_one_that_began_before_the_change(
+    bot: QueuedEngine, settings: IndexSettings, embedder: Slow
+) -> None:
+    with working(settings, embedder), ThreadPoolExecutor(2) as pool:
+        embedder.may.clear()
+        first = pool.submit(bot.add, ONE, TEXT)
+        assert embedder.asked.wait(10)
+        # As another process changes them, which waits for nobody.
+        document = Document("Another", "The doctor ate an apple.", "upload:x", "text/plain")
+        bot._catalogue.put(ONE, document)
+        second = pool.submit(bot._library._build, ONE, lambda *_: None)
+        time.sleep(0.3)
+        embedder.may.set()
+        first.result(20)
+        second.result(20)
+        assert said(bot, "Who ate the apple?") == "The doctor ate an apple."
+
+
+def test_a_build_that_the_database_interrupts_is_begun_again(
+    bot: QueuedEngine, settings: IndexSettings
+) -> None:
+    class CutOff(WordEmbedder):
+        def encode(self, texts: Sequence[str], step: Step | None = None) -> Vectors:
+            if len(texts) > 1 and len(self.encoded) == 0:
+                self.encoded.append("tried")
+                raise DatabaseAway("for a moment")
+            return super().encode(texts, step)
+
+    embedder = CutOff()
+    with working(settings, embedder):
+        bot.add(ONE, TEXT)
+        assert embedder.encoded[0] == "tried"
+        assert said(bot, "Who has the gold?") == "The queen has gold."
+
+
+def test_what_is_forgotten_stays_forgotten(
+    bot: QueuedEngine,
+    settings: IndexSettings,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remote_library, "BEGUN_WITHIN_S", 0.1)
+    monkeypatch.setattr(remote_library, "FORGOTTEN_WITHIN_S", 0.1)
+    with pytest.raises(IndexPending):
+        bot.add(ONE, TEXT)
+    with bot._library._changing(ONE, 0), pytest.raises(LibraryBusy):
+        bot.forget(ONE)
+    bot.forget(ONE)
+    assert execute(postgres_url, "SELECT count(*) FROM jobs") == [(0,)]
+    with working(settings, WordEmbedder()):
+        time.sleep(0.5)
+    assert bot.articles(ONE) == []
+    assert bot.generations(ONE) == []
+
+
+def test_a_bot_that_closes_does_not_wait_for_a_worker(bot: QueuedEngine) -> None:
+    class ClosingError(Exception):
+        pass
+
+    def progress(stage: str, _done: int, _total: int) -> None:
+        if stage == "waiting":
+            raise ClosingError
+
+    with pytest.raises(ClosingError):
+        bot.add(ONE, TEXT, progress=progress)
+    assert len(bot.articles(ONE)) == 1
 
 
 def test_a_build_whose_worker_died_is_anothers(

@@ -174,6 +174,26 @@ def test_a_server_that_hangs_is_given_up_without_a_deadline_too(
     engine.journal.record(LOCAL, 7, answer)
 
 
+def test_who_waits_for_a_free_connection_waits_until_the_deadline_at_most(
+    engine: Engine, between: Proxy
+) -> None:
+    database = engine._catalogue.database
+    assert isinstance(database, database_module.PostgresDatabase)
+    between.hang()
+    with ThreadPoolExecutor(40) as pool:  # and 25 connections
+
+        def ask(_: int) -> float:
+            begun = time.monotonic()
+            with pytest.raises(TryAgain):
+                told(engine, DEADLINE_S)
+            return time.monotonic() - begun
+
+        took_s = max(pool.map(ask, range(40)))
+    assert took_s < CONNECT_S + DEADLINE_S + LATE_S
+    between.heal()
+    assert told(engine) == "The king has gold."
+
+
 def test_what_is_built_under_a_lock_may_take_longer_than_anything_else(
     engine: Engine, between: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
