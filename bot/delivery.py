@@ -35,6 +35,7 @@ _REPEATED_BY_DISCORD_PY = {500, 502, 504, 524}  # five times, over half a minute
 _LINE_BROKE = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
 _PRIVATE = "private"
 _THINKING = "thinking"
+_LATE = "late"
 _HOLDS_MESSAGES = (
     discord.TextChannel
     | discord.Thread
@@ -50,6 +51,7 @@ async def defer(
 ) -> None:
     """Acknowledge an interaction; `respond` follows. ``private``: its presser alone sees that.
 
+    Where that comes too late, `respond` writes to the channel instead, unless it was private.
     Without ``thinking`` the message under a button stays as it is meanwhile.
     """
     interaction.extras[_PRIVATE] = private
@@ -60,7 +62,14 @@ async def defer(
     try:
         await _insist(acknowledge, HASTY_PAUSES_S)
     except discord.HTTPException as error:
-        if error.code != _ALREADY_ACKNOWLEDGED:  # else a try arrived whose reply was lost
+        if error.code in _TOKEN_EXPIRED:
+            log.warning(
+                "interaction %s was acknowledged too late; see whether this machine has too much"
+                " to do",
+                interaction.id,
+            )
+            interaction.extras[_LATE] = True
+        elif error.code != _ALREADY_ACKNOWLEDGED:  # else a try arrived whose reply was lost
             raise
     # discord.py does not know of an acknowledgement whose reply was lost.
     interaction.extras[_THINKING] = thinking
@@ -103,6 +112,8 @@ async def respond(interaction: discord.Interaction, view: ui.LayoutView) -> disc
 
     Somebody who deletes the response does not want it: that is no error.
     """
+    if interaction.extras.get(_LATE):
+        return await _write_in_channel(interaction, view)
 
     async def edit() -> discord.Message:
         return await interaction.edit_original_response(view=view)

@@ -80,6 +80,7 @@ class Interaction:
     """As much of an interaction as acknowledging it needs."""
 
     def __init__(self, line: Line) -> None:
+        self.id = 1
         self.line = line
         self.extras: dict[str, Any] = {}
         self.response = self
@@ -94,9 +95,16 @@ async def test_an_acknowledgement_that_arrived_although_its_reply_was_lost_is_on
     assert line.tries == 2
 
 
-async def test_an_interaction_that_is_unknown_cannot_be_acknowledged() -> None:
+async def test_an_acknowledgement_that_comes_too_late_is_told_to_the_operator(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await delivery.defer(Interaction(Line(refusal(404, 10062))))  # type: ignore[arg-type]
+    assert "acknowledged too late" in caplog.text
+
+
+async def test_an_acknowledgement_that_is_refused_otherwise_is_an_error() -> None:
     with pytest.raises(discord.HTTPException):
-        await delivery.defer(Interaction(Line(refusal(404, 10062))))  # type: ignore[arg-type]
+        await delivery.defer(Interaction(Line(refusal(403, 50013))))  # type: ignore[arg-type]
 
 
 class Channel:

@@ -326,6 +326,8 @@ class Discord:
 
     def _original(self, where: dict[str, str], _: Any) -> Payload:
         asked = self._asked(where)
+        if asked.acknowledged is None:
+            raise Refused(404, 10015)
         if asked.original is None:
             raise Refused(404, 10008)
         return asked.original
@@ -537,6 +539,11 @@ class Discord:
             for request in self.requests
             if (request.method, request.path) == ("POST", f"/channels/{channel['id']}/messages")
         ]
+
+    def shown_for(self, asked: Asked) -> list[Payload]:
+        """What came of an interaction, or was posted where it was acknowledged too late."""
+        nonce = (asked.payload["channel"]["id"], asked.payload["id"])
+        return [*asked.shown, *([self._nonces[nonce]] if nonce in self._nonces else [])]
 
     async def answer(self, asked: Asked, within_s: float = 20) -> Payload:
         """The one message that comes of an interaction, once it is there."""

@@ -90,6 +90,21 @@ async def test_a_public_answer_whose_token_has_expired_goes_to_the_channel(
     await until(lambda: len(discord.posts(discord.channel)) == before + 1)
 
 
+async def test_a_question_that_is_acknowledged_too_late_is_answered_in_the_channel(
+    discord: Discord,
+) -> None:
+    discord.faults = [
+        Fault(*CALLBACK, 404, body={"code": 10062, "message": "Unknown interaction"}),
+    ]
+    before = len(discord.posts(discord.channel))
+    asked = await discord.command("ask", question=MAYOR)
+    await until(lambda: len(discord.posts(discord.channel)) == before + 1)
+    (answer,) = discord.shown_for(asked)
+    assert HIS_NAME in text(answer)
+    assert asked.shown == []
+    await asks_by_command(discord)
+
+
 async def test_a_private_answer_whose_token_has_expired_goes_nowhere(discord: Discord) -> None:
     discord.faults = [Fault(*PATCH, 401, body={"code": 50027, "message": "Invalid Webhook Token"})]
     before = len(discord.posts(discord.channel))

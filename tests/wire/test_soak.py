@@ -102,8 +102,8 @@ async def asks(discord: Discord, asked: Iterator[str], tally: Tally, ends: float
             tally.take(question, discord.replies(said))
         else:
             used = await discord.command("ask", question=question)
-            await settled(lambda used=used: used.shown)
-            tally.take(question, used.shown)
+            await settled(lambda used=used: discord.shown_for(used))
+            tally.take(question, discord.shown_for(used))
 
 
 async def settled(shown: Callable[[], object]) -> None:
