@@ -141,6 +141,7 @@ class StandInEngine:
     forgotten: list[Scope] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     reindex_gate: threading.Event = field(default_factory=threading.Event)
+    at_reindex_gate: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -240,6 +241,7 @@ class StandInEngine:
     ) -> ReindexReport:
         self.refreshed.append(only)
         progress("embedding", 1, 3)
+        self.at_reindex_gate.set()
         assert self.reindex_gate.wait(10)
         progress("publishing", 3, 3)
         self.reindexed.append(scope)

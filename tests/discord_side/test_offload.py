@@ -86,6 +86,7 @@ async def test_who_hands_in_much_waits_behind_who_hands_in_little(gate: threadin
         await asyncio.sleep(0)
     await until(lambda: began == ["a1"])
     jobs[2].cancel()
+    await asyncio.wait({jobs[2]})
     gate.set()
     done = await asyncio.gather(*jobs, return_exceptions=True)
     assert sum(isinstance(outcome, str) for outcome in done) == 6

@@ -118,6 +118,7 @@ class TestWhileItRuns:
         self, world: World, held: StandInEngine, bot: ArticleBot
     ) -> None:
         result = await world.manager.slash(world.channel, "reindex")
+        await until(held.at_reindex_gate.is_set)
         await world.env.advance_time(60)
         assert texts(result.response)[0] == "## Re-indexing"
         assert texts(result.response)[1] == (
