@@ -225,8 +225,9 @@ def _windows(chunking: Chunking, sentences: Vectors) -> Vectors:
     """The vectors of an article's windows, from those of its sentences.
 
     A mean over tokens, as the model makes of a text, is nearly that of the parts' means by
-    their lengths. First quotes are right as often as with windows that are embedded as texts
-    (84.0 % of 1,423 development questions either way), for a quarter of the tokens.
+    their lengths. For a quarter of the tokens, the best sentence is right as often as with windows
+    that are embedded as texts (84.0 % of 1,423 development questions either way), and what the
+    reader chooses nearly as often (90.7 % against 91.0).
     """
     if not chunking.sentences:
         return sentences

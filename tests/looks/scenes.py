@@ -19,6 +19,7 @@ from index import (
     Examined,
     Feed,
     Golden,
+    IndexPending,
     Kind,
     LibraryBusy,
     Published,
@@ -300,6 +301,12 @@ async def not_the_owner(stage: Stage) -> Any:
 async def library_busy(stage: Stage) -> Any:
     stage.bot.owner_id = stage.manager.id
     return await stage.reindexes(failure=LibraryBusy("another process"))
+
+
+@scene
+async def index_pending(stage: Stage) -> Any:
+    stage.bot.owner_id = stage.manager.id
+    return await stage.reindexes(failure=IndexPending("no worker"))
 
 
 @scene
