@@ -135,14 +135,14 @@ def _memory(free_mb: int, allowed_mb: int | None) -> Finding:
         if allowed_mb < MEMORY_MB:
             return warning(
                 "memory",
-                f"This container or service may take {allowed_mb:,} MB; the bot takes about 500.",
+                f"This container or service may take {allowed_mb:,} MB; the bot takes about 400.",
                 "Let it take 1 GB (Compose: memory; Kubernetes: limits; systemd: MemoryMax).",
             )
         return ok("memory", f"{allowed_mb:,} MB for this container or service")
     if free_mb < MEMORY_MB:
         return warning(
             "memory",
-            f"{free_mb:,} MB are free; the bot takes about 500.",
+            f"{free_mb:,} MB are free; the bot takes about 400.",
             "End other programs, or take a machine with 1 GB.",
         )
     return ok("memory", f"{free_mb:,} MB free")

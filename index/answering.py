@@ -494,6 +494,7 @@ def _signals(  # noqa: PLR0917 - all that is known of one answer
         quote_coverage=_coverage(found, chosen, quote.text, words),
         lead=span.lead,
         margin=span.margin,
+        alone=span.alone,
     )
 
 

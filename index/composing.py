@@ -33,6 +33,7 @@ _GIVES_REASON = re.compile(
     r"|as a result|led to|which is why|that is why)\b|, (?:as|so|for)\b",
     re.IGNORECASE,
 )
+_BEGINS = re.compile(r"(?:(?:at |the )?first(?:ly)?|to begin with)\b", re.IGNORECASE)
 _LISTS_ON = re.compile(
     r"(?:(?:the )?others?|another|also|second|secondly|third|thirdly|finally|lastly|last|next"
     r"|besides|in addition|further|furthermore|moreover|then|and|as well"
@@ -63,7 +64,11 @@ def belonging(
     own = sentences[chosen]
     if wish not in {Wish.LIST, Wish.REASON, Wish.MANNER}:
         return range(chosen, chosen + 1)
-    leads_in = own.text.rstrip().endswith(":")
+    following = sentences[chosen + 1] if chosen + 1 < len(sentences) else None
+    # "To enter you need", without a sign at its end, and the items below it.
+    leads_in = own.text.rstrip().endswith(":") or bool(
+        following and following.item and not own.item and own.text.rstrip()[-1:].isalnum()
+    )
     if wish is Wish.LIST and own.item:
         return _list_around(sentences, chosen)
     if own.item or leads_in:  # the steps of a procedure, or what the colon promises
@@ -73,12 +78,17 @@ def belonging(
     anything = wish is Wish.REASON and not _GIVES_REASON.search(own.text)
     missing = set(asked) - set(tokens(own.text)) if wish is Wish.LIST else set()
 
+    # What comes in stages was announced: "She has a plan of three stages. First ..."
+    announces = wish is Wish.LIST and bool(following and _BEGINS.match(following.text))
+
     def goes_on(one: Beside) -> bool:
-        follows = (_LISTS_ON if wish is Wish.LIST else _GOES_ON).match(one.text)
+        follows = (_LISTS_ON if wish is Wish.LIST else _GOES_ON).match(one.text) or (
+            announces and _BEGINS.match(one.text)
+        )
         wanted = anything or bool(follows) or bool(missing.intersection(tokens(one.text)))
         return wanted and one.paragraph == own.paragraph
 
-    return _until(sentences, chosen, goes_on, MOST_SENTENCES)
+    return _until(sentences, chosen, goes_on, MOST_SENTENCES + announces)
 
 
 def is_item(text: str, start: int) -> bool:

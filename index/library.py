@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from index.arrays import give_back
 from index.building import Builder, Built
 from index.catalogue import Catalogue
 from index.database import Database
@@ -258,6 +259,7 @@ class Library:
     def _build(self, scope: Scope, progress: Progress) -> Built:
         built = self._builder.build(scope, progress, self._published(scope))
         self._loaded.keep(scope, built.generation)
+        give_back()
         return built
 
     def _is_due(self, scope: Scope, generation: Generation | None) -> bool:

@@ -33,7 +33,8 @@ class Span:
     """``passages[passage].text[start:end]`` answers; the higher the score the surer.
 
     ``lead`` is how far it is ahead of the best answer in another sentence; ``margin``, how
-    far ahead of "not here", None from a reader that cannot tell.
+    far ahead of "not here", and ``alone`` the same when its sentence is read by itself; both
+    are None from a reader that cannot tell.
     """
 
     passage: int
@@ -42,6 +43,7 @@ class Span:
     score: float
     lead: float
     margin: float | None = None
+    alone: float | None = None
 
 
 class Reader(Protocol):

@@ -8,6 +8,7 @@ how it was trained, on what, and how good it is, stands in ``index/data/READER.m
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -44,6 +45,8 @@ one did not."""
 RETRIEVAL_WEIGHT = 12.0
 """What a fused score of 1 is worth beside the network's. In development, written articles wanted
 4 to 12, Wikipedia's 12 to 20."""
+
+_ASKS = re.compile(r"\?[\s\"'\u201d\u2019\u00bb)*_]*\Z")
 
 Network = Callable[[Rows], Floats]
 """Rows -> shape (rows, tokens, 2): scores of an answer that begins, and that ends, there."""
@@ -135,7 +138,8 @@ class SpanReader:
         found.sort(key=lambda one: -one.span.score)
         best = found[0].span
         second = found[1].span.score if len(found) > 1 else best.score - self._retrieval_weight
-        return replace(best, lead=best.score - second)
+        alone = _alone(model, asked, passages[best.passage], best)
+        return replace(best, lead=best.score - second, alone=alone)
 
     def _model(self) -> Model:
         with self._lock:
@@ -198,7 +202,11 @@ def _marked(
     starts, ends = scores[inside].T
     offsets = np.array(encoding.offsets[: len(scores)])[inside]
     null = float(scores[0].sum())
-    for sentence in passage.sentences:
+    # A question, as those that head the parts of many a guide, is no answer.
+    stated = [
+        one for one in passage.sentences if not _ASKS.search(passage.text, one.start, one.end)
+    ]
+    for sentence in stated or passage.sentences:
         tokens = np.flatnonzero((offsets[:, 0] >= sentence.start) & (offsets[:, 1] <= sentence.end))
         if not len(tokens):
             continue
@@ -215,6 +223,23 @@ def _marked(
         score = margin + weight * sentence.score
         span = Span(number, start, end, score, lead=0.0, margin=margin)
         yield _Marked(span, float(sums.max()) - null + weight * sentence.score)
+
+
+def _alone(model: Model, question: str, passage: ReadingPassage, span: Span) -> float:
+    """The margin of the span's sentence with nothing around it: what stands beside a sentence
+    makes it look like an answer that it is not.
+    """
+    sentence = max(
+        passage.sentences, key=lambda one: min(one.end, span.end) - max(one.start, span.start)
+    )
+    text = passage.text[sentence.start : sentence.end]
+    if text == passage.text:
+        return span.margin or 0.0
+    encoding = model.tokenizer.encode(question, text)
+    scores = model.network(Rows.of([encoding], model.padding, MAX_TOKENS))[0]
+    whole = ReadingPassage(text, (Candidate(0, len(text), 0.0),))
+    found = next(_marked(0, whole, encoding, scores, 0.0), None)
+    return span.margin or 0.0 if found is None else found.span.margin or 0.0
 
 
 def _close(found: Sequence[_Marked]) -> list[_Marked]:
@@ -241,4 +266,6 @@ def _whole(passages: Sequence[ReadingPassage]) -> Span:
         ((n, s) for n, passage in enumerate(passages) for s in passage.sentences),
         key=lambda pair: pair[1].score,
     )
-    return Span(number, sentence.start, sentence.end, sentence.score, lead=0.0, margin=0.0)
+    return Span(
+        number, sentence.start, sentence.end, sentence.score, lead=0.0, margin=0.0, alone=0.0
+    )

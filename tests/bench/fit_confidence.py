@@ -1,12 +1,13 @@
 """Fit the figures of ``index/confidence.py``.
 
-    python -m tests.bench.fit_confidence --topic TRAIN... --right DEV... --reader packaged
+    python -m tests.bench.fit_confidence --right DEV...
+    python -m tests.bench.fit_confidence --reader none --topic TRAIN... --right TRAIN...
 
-All files are in the format of SQuAD, or folders of written articles. Whether an article
-speaks of a matter at all is learnt from retrieval alone, on training articles of every
-length and tone. Whether the chosen sentence is right is learnt, for the packaged reader, on
-development articles, since it knows the training articles by heart; for ``--reader none``
-on training ones.
+All files are in the format of SQuAD, or folders of written articles. For the packaged
+reader both models are learnt at once, from whether the quote is right, on development
+articles, since it knows the training articles by heart. Without it, whether an article speaks
+of a matter at all is learnt from retrieval alone, on training articles of every length
+and tone, and whether the chosen sentence is right on those of ``--right``.
 
 Prints the weights fitted on all of it; what two folds of the ``--right`` articles say of
 each other, each judged by weights fitted on the other alone; and the share answered by
@@ -20,24 +21,32 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from index import Engine, IndexSettings, Scope
-from index.confidence import Signals
+from index.confidence import Signals, own
 from index.training.written import read_written
 
 OFF_TOPIC = 100
 """Questions of other articles asked of each, at most."""
 EVERY = 10
 """Of the articles for ``--topic``, one in so many is enough."""
+WRITTEN = 0.5
+"""What a question on a written article counts beside one of SQuAD's, of which there are fewer."""
+OFF_TOPIC_COUNTS = 6.0
+"""What an off-topic question counts beside others: they are easy, and answering one looks silly."""
+PENALTY = 1e-3
 KINDS = ("answerable", "off-topic", "unanswerable")
+Floats = npt.NDArray[np.float64]
 THRESHOLDS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
@@ -47,25 +56,31 @@ class Example:
     kind: str
     right: bool  # whether the quote holds a gold answer
     article: int
+    written: bool = False
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--topic", nargs="+", type=Path, required=True)
+    parser.add_argument("--topic", nargs="+", type=Path, default=[])
     parser.add_argument("--right", nargs="+", type=Path, required=True)
     parser.add_argument("--reader", choices=("packaged", "none"), default="packaged")
     options = parser.parse_args()
-    topic = [a for path in options.topic for a in read(path)[::EVERY]]
-    outside = [q for a in read(options.topic[0]) for q in asked_of(a)]
     right = [a for path in options.right for a in read(path)]
     inside = [q for a in right for q in asked_of(a)]
-    report(gathered("none", topic, outside), gathered(options.reader, right, inside))
+    examples = list(gathered(options.reader, right, inside))
+    if options.reader == "packaged":
+        report(examples, Together)
+        return
+    topic = [a for path in options.topic for a in read(path)[::EVERY]]
+    outside = [q for a in read(options.topic[0]) for q in asked_of(a)]
+    about = gathered("none", topic, outside)
+    report(examples, lambda some: Apart(about, some))
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     content = read_written(path) if path.is_dir() else json.loads(path.read_bytes())
     articles: list[dict[str, Any]] = content["data"]
-    return articles
+    return [{**article, "written": path.is_dir()} for article in articles]
 
 
 def asked_of(article: dict[str, Any]) -> list[tuple[str, str]]:
@@ -100,24 +115,25 @@ def gather(
         engine.add(scope, text.encode(), media_type="text/plain", title=article["title"])
 
         for question in questions(article):
-            if question.get("is_impossible", False):
-                yield ask(engine, number, question["question"], [], "unanswerable")
-            else:
-                golds = [answer["text"] for answer in question["answers"]]
-                yield ask(engine, number, question["question"], golds, "answerable")
+            is_answered = not question.get("is_impossible", False)
+            golds = [answer["text"] for answer in question["answers"]] if is_answered else []
+            kind = "answerable" if is_answered else "unanswerable"
+            yield ask(engine, number, question["question"], golds, kind, article["written"])
         others = [question for title, question in strange if title != article["title"]]
         count = min(OFF_TOPIC, len(asked_of(article)), len(others))
         for question in chance.sample(others, count):
-            yield ask(engine, number, question, [], "off-topic")
+            yield ask(engine, number, question, [], "off-topic", article["written"])
 
 
-def ask(engine: Engine, number: int, question: str, golds: list[str], kind: str) -> Example:
+def ask(  # noqa: PLR0917 - one question, and all that is known of it
+    engine: Engine, number: int, question: str, golds: list[str], kind: str, written: bool
+) -> Example:
     vector = engine._embedder.encode([question])[0]
     searched = engine._library.searched(Scope.guild(number))
     reading = engine._outcome(searched, question, vector)
     quote = folded(reading.quote.text)
     right = any(folded(gold) in quote for gold in golds)
-    return Example(reading.signals, kind, right, number)
+    return Example(reading.signals, kind, right, number, written)
 
 
 def questions(article: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -129,26 +145,80 @@ def folded(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-class Fitted:
-    """The two models of ``index.confidence``, fitted on some examples."""
+class Apart:
+    """The two models of ``index.confidence``, each fitted on its own question."""
 
     def __init__(self, topic: list[Example], right: list[Example]) -> None:
         told = [e for e in topic if e.kind != "unanswerable"]
         asked = [e for e in right if e.kind != "off-topic"]
-        self.topic = fit(topics(told), [e.kind != "off-topic" for e in told])
-        self.right = fit(rights(asked), [e.right for e in asked])
+        models = (
+            fit(topics(told), [e.kind != "off-topic" for e in told]),
+            fit(rights(asked), [e.right for e in asked]),
+        )
+        self.weights = [np.array([*m.intercept_, *m.coef_[0]]) for m in models]
 
-    def confidence(self, examples: list[Example]) -> np.ndarray:
-        topic = self.topic.predict_proba(topics(examples))[:, 1]
-        return np.asarray(topic * self.right.predict_proba(rights(examples))[:, 1])
+    def confidence(self, examples: list[Example]) -> Floats:
+        topic, right = self.weights
+        product: Floats = logistic(topics(examples), topic) * logistic(rights(examples), right)
+        return product
 
     def show(self) -> None:
-        for model in (self.topic, self.right):
-            weights = [*model.intercept_, *model.coef_[0]]
+        for weights in self.weights:
             print(f"({', '.join(f'{weight:.3f}' for weight in weights)})")
 
 
-def topics(examples: list[Example]) -> np.ndarray:
+class Together(Apart):
+    """Both, by the likelihood of their product: whatever else makes a quote wrong, too."""
+
+    def __init__(self, examples: list[Example]) -> None:
+        # Of like spread, so that the penalty weighs on all alike.
+        first, second = Scaled(topics(examples)), Scaled(rights(examples))
+        right = np.array([e.right and e.kind == "answerable" for e in examples])
+        counts = np.array([weight(e) for e in examples])
+        width = first.values.shape[1] + 1
+
+        def loss(both: Floats) -> tuple[float, Floats]:
+            topic, own = both[:width], both[width:]
+            a, b = logistic(first.values, topic), logistic(second.values, own)
+            sure = np.clip(a * b, 1e-9, 1 - 1e-9)
+            off = counts * (sure - right) / (1 - sure)
+            slopes = np.r_[0, both[1:width], 0, both[width + 1 :]]
+            scale = PENALTY * len(examples)
+            likelihood = counts * np.where(right, np.log(sure), np.log(1 - sure))
+            down = np.r_[biased(first.values).T @ (off * (1 - a)),
+                         biased(second.values).T @ (off * (1 - b))]  # fmt: skip
+            return scale * slopes @ slopes - likelihood.sum(), down + 2 * scale * slopes
+
+        begin = np.full(2 * width, 0.5)
+        found = minimize(loss, begin, jac=True, method="L-BFGS-B").x
+        self.weights = [first.unscaled(found[:width]), second.unscaled(found[width:])]
+
+
+class Scaled:
+    def __init__(self, values: Floats) -> None:
+        self.mean, self.spread = values.mean(axis=0), values.std(axis=0)
+        self.values = (values - self.mean) / self.spread
+
+    def unscaled(self, weights: Floats) -> Floats:
+        slopes = weights[1:] / self.spread
+        return np.r_[weights[0] - slopes @ self.mean, slopes]
+
+
+def weight(example: Example) -> float:
+    off_topic = OFF_TOPIC_COUNTS if example.kind == "off-topic" else 1.0
+    return off_topic * (WRITTEN if example.written else 1.0)
+
+
+def biased(values: Floats) -> Floats:
+    return np.c_[np.ones(len(values)), values]
+
+
+def logistic(values: Floats, weights: Floats) -> Floats:
+    result: Floats = 1 / (1 + np.exp(-(biased(values) @ weights)))
+    return result
+
+
+def topics(examples: list[Example]) -> Floats:
     rows = [
         (e.signals.best_sentence_cosine, e.signals.best_window_cosine, e.signals.coverage)
         for e in examples
@@ -156,37 +226,32 @@ def topics(examples: list[Example]) -> np.ndarray:
     return np.array(rows)
 
 
-def rights(examples: list[Example]) -> np.ndarray:
-    return np.array(
-        [
-            (s.quote_cosine, s.quote_coverage, s.lead)
-            if s.margin is None
-            else (s.quote_cosine, s.margin)
-            for s in (example.signals for example in examples)
-        ]
-    )
+def rights(examples: list[Example]) -> Floats:
+    return np.array([own(example.signals) for example in examples])
 
 
-def fit(values: np.ndarray, labels: list[bool]) -> LogisticRegression:
+def fit(values: Floats, labels: list[bool]) -> LogisticRegression:
     return LogisticRegression(C=1000, max_iter=10_000).fit(values, labels)
 
 
-def report(topic: list[Example], examples: list[Example]) -> None:
+def report(examples: list[Example], fitted: Callable[[list[Example]], Apart]) -> None:
     print("fitted on all:")
-    Fitted(topic, examples).show()
+    fitted(examples).show()
     folds = [[e for e in examples if e.article % 2 == parity] for parity in (0, 1)]
+    sure = np.concatenate([fitted(folds[1 - i]).confidence(folds[i]) for i in (0, 1)])
     judged = [*folds[0], *folds[1]]
-    sure = np.concatenate(
-        [
-            Fitted(topic, folds[1]).confidence(folds[0]),
-            Fitted(topic, folds[0]).confidence(folds[1]),
-        ]
-    )
+    for name, written in (("SQuAD's", False), ("written", True)):
+        chosen = [i for i, e in enumerate(judged) if e.written == written]
+        if chosen:
+            print(f"{name} articles, in two folds, each judged by the other's weights:")
+            tell([judged[i] for i in chosen], sure[chosen])
+
+
+def tell(judged: list[Example], sure: Floats) -> None:
     kinds = np.array([e.kind for e in judged])
     right = np.array([e.right for e in judged])
     answerable = sure[kinds == "answerable"]
     print(f"quote holds the answer: {np.mean(right[kinds == 'answerable']):.3f}")
-    print("two folds, each judged by the other's weights:")
     for kind in ("unanswerable", "off-topic"):
         against = sure[kinds == kind]
         if len(against):
@@ -206,7 +271,7 @@ def report(topic: list[Example], examples: list[Example]) -> None:
         print(f"{threshold:9.3f}  " + "  ".join(f"{share:12.3f}" for share in shares))
 
 
-def error(sure: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+def error(sure: Floats, right: npt.NDArray[np.bool_], bins: int = 15) -> float:
     parts = np.array_split(np.argsort(sure), bins)
     return sum(len(p) * abs(sure[p].mean() - right[p].mean()) for p in parts) / len(sure)
 

@@ -1,8 +1,9 @@
 """Where a question's time goes, what more reading buys, and what stays in memory.
 
-    python -m tests.bench.speed [--asked 10000] [--plot FILE]
+    python -m tests.bench.speed [--parts embedding building answering sweep memory]
+        [--asked 10000] [--plot FILE]
 
-All on the articles in ``data/written/dev``: the embedding, and the building of a library,
+Each part runs in a process of its own, so that none counts what another has loaded. All on the articles in ``data/written/dev``: the embedding, and the building of a library,
 against sentence-transformers in float32, on one thread; one article of fifty passages asked on one and on two
 threads, stage by stage; the number of passages that are read against how many quotes
 then hold an answer; and the memory after a hundred, a thousand and ten thousand questions.
@@ -11,7 +12,10 @@ then hold an answer; and the memory after a hundred, a thousand and ten thousand
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +34,7 @@ from index.lexical import tokens
 from tests.bench.peers import material
 from tests.bench.scale import resident_mb
 
+PARTS = ("embedding", "building", "answering", "sweep", "memory")
 PASSAGES = 50
 MOST_READ = 8
 MOST_BUILT = 40
@@ -39,25 +44,39 @@ Asked = Sequence[tuple[str, Sequence[str]]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--asked", type=int, default=10_000)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
+    if len(options.parts) > 1:
+        others = ["--asked", str(options.asked)]
+        others += ["--plot", str(options.plot)] if options.plot else []
+        for part in options.parts:
+            command = [sys.executable, "-m", "tests.bench.speed", "--parts", part, *others]
+            subprocess.run(command, check=True)
+        return
     _share_arenas()  # as the program does
     articles, contexts, asked = material(10_000)
-    embedding(contexts)
-    building(articles[:MOST_BUILT])
-    few = "\n\n".join(contexts[:PASSAGES])
-    about_few = [pair for pair in asked if any(answer in few for answer in pair[1])]
-    for threads in (1, 2):
-        with library([few], threads) as engine:
-            answering(engine, about_few[:200], threads)
-            if threads == 1:
-                stages(engine, about_few[:100])
-    with library(articles) as engine:
-        swept = sweep(engine, asked[:400])
-        memory(engine, asked, options.asked)
-    if options.plot:
-        plot(swept, options.plot)
+    match options.parts[0]:
+        case "embedding":
+            embedding(contexts)
+        case "building":
+            building(articles[:MOST_BUILT])
+        case "answering":
+            few = "\n\n".join(contexts[:PASSAGES])
+            about_few = [pair for pair in asked if any(answer in few for answer in pair[1])]
+            for threads in (1, 2):
+                with library([few], threads) as engine:
+                    answering(engine, about_few[:200], threads)
+                    if threads == 1:
+                        stages(engine, about_few[:100])
+        case "sweep":
+            with library(articles) as engine:
+                swept = sweep(engine, asked[:400])
+            if options.plot:
+                plot(swept, options.plot)
+        case _:
+            memory(articles, asked, options.asked)
 
 
 @contextmanager
@@ -66,9 +85,7 @@ def library(
 ) -> Iterator[Engine]:
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder) / "sources"
-        sources.mkdir()
-        for number, text in enumerate(texts):
-            (sources / f"{number:04}.txt").write_text(text, "utf-8")
+        write(texts, sources)
         settings = IndexSettings(data_dir=Path(folder) / "data", threads=threads)
         models = Models.of(settings)
         embedder = embedder or PackagedEmbedder(threads=threads)
@@ -76,6 +93,12 @@ def library(
             engine.add_all(LOCAL, sources)
             engine.warm(LOCAL)
             yield engine
+
+
+def write(texts: Sequence[str], folder: Path) -> None:
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number:04}.txt").write_text(text, "utf-8")
 
 
 def embedding(texts: Sequence[str]) -> None:
@@ -197,14 +220,26 @@ def sweep(engine: Engine, asked: Asked) -> list[tuple[int, float, float]]:
     return found
 
 
-def memory(engine: Engine, asked: Asked, most: int) -> None:
-    """The answers are asked anew each time: the cache is emptied."""
-    for number in range(1, most + 1):
-        if number % len(asked) == 0:
-            engine._repeated._values.clear()
-        engine.ask(LOCAL, asked[number % len(asked)][0], threshold=0)
-        if number in {100, 1_000, 3_000, most}:
-            print(f"memory after {number} questions: {resident_mb():.0f} MB", flush=True)
+def memory(articles: Sequence[str], asked: Asked, most: int) -> None:
+    """Of a process that asks what another has indexed. The answers are worked out anew each
+    time: the cache is emptied.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        write(articles, Path(folder) / "sources")
+        settings = IndexSettings(data_dir=Path(folder) / "data")
+        subprocess.run(
+            [sys.executable, "-m", "bot", "add", str(Path(folder) / "sources")],
+            env={**os.environ, "DATA_DIR": str(settings.data_dir)},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        with Engine.open(settings) as engine:
+            for number in range(1, most + 1):
+                if number % len(asked) == 0:
+                    engine._repeated._values.clear()
+                engine.ask(LOCAL, asked[number % len(asked)][0], threshold=0)
+                if number in {100, 1_000, 3_000, most}:
+                    print(f"memory after {number} questions: {resident_mb():.0f} MB", flush=True)
 
 
 def plot(swept: Sequence[tuple[int, float, float]], path: Path) -> None:

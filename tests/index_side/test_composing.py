@@ -53,6 +53,19 @@ def test_a_list_is_all_of_its_items_and_nothing_around_them() -> None:
     assert belonging(Wish.FACT, parts, 2) == range(2, 3)
 
 
+def test_items_are_announced_without_a_sign_too() -> None:
+    items = beside("a rope", "a card", item=True)
+    assert belonging(Wish.LIST, [*beside("To enter you need"), *items], 0) == range(3)
+    assert belonging(Wish.LIST, [*beside("Ann came home."), *items], 0) == range(1)
+
+
+def test_stages_go_with_the_sentence_that_announces_them() -> None:
+    told = beside("Her plan has three stages.", "At first the roof.", "Second, a school.",
+                  "Third, a museum.", "Then lunch.")  # fmt: skip
+    assert belonging(Wish.LIST, told, 0) == range(4)
+    assert belonging(Wish.FACT, told, 0) == range(1)
+
+
 def test_a_long_list_is_cut_and_holds_the_answer() -> None:
     parts = beside(*[f"thing {n}" for n in range(30)], item=True)
     for chosen in (0, 12, 29):

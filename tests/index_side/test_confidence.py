@@ -11,34 +11,40 @@ from hypothesis import strategies as st
 from index.confidence import Signals, confidence
 
 PICKED = Signals(0.6, 0.6, 0.7, 0.6, 0.6, 0.1)
-READ = replace(PICKED, lead=6.0, margin=4.0)
-NAMES = (
-    "best_sentence_cosine",
-    "best_window_cosine",
-    "coverage",
-    "quote_cosine",
-    "quote_coverage",
-    "lead",
+READ = replace(PICKED, lead=6.0, margin=4.0, alone=3.0)
+NAMES = {
+    PICKED: ("coverage", "quote_cosine", "quote_coverage", "lead"),
+    READ: ("quote_coverage", "margin", "alone"),
+}
+
+
+@pytest.mark.parametrize(
+    ("signals", "name"),
+    [
+        (signals, name)
+        for signals, own in NAMES.items()
+        for name in ("best_sentence_cosine", "best_window_cosine", *own)
+    ],
 )
-
-
-@pytest.mark.parametrize("signals", [PICKED, READ])
-@pytest.mark.parametrize("name", NAMES)
 def test_more_evidence_makes_it_surer(signals: Signals, name: str) -> None:
     more = replace(signals, **{name: getattr(signals, name) + 0.2})
-    if name in {"lead", "quote_coverage"} and signals.margin is not None:  # it says it better
-        assert confidence(more) == confidence(signals)
-    else:
-        assert confidence(more) > confidence(signals)
+    assert confidence(more) > confidence(signals)
 
 
-def test_the_readers_own_margin_counts() -> None:
-    assert confidence(replace(READ, margin=8.0)) > confidence(READ)
+def test_words_that_stand_elsewhere_in_the_article_speak_against_the_sentence() -> None:
+    """The article knows of what is asked for, and this sentence does not."""
+    assert confidence(replace(READ, coverage=0.9)) < confidence(READ)
+    assert confidence(replace(READ, coverage=0.9, quote_coverage=0.8)) > confidence(READ)
+
+
+def test_a_reader_that_reads_no_sentence_alone_is_taken_at_its_word() -> None:
+    assert confidence(replace(READ, alone=None)) == confidence(replace(READ, alone=4.0))
 
 
 @pytest.mark.parametrize("signals", [PICKED, READ])
 def test_what_the_article_does_not_speak_of_is_hardly_believed(signals: Signals) -> None:
-    off = replace(signals, best_sentence_cosine=0.1, best_window_cosine=0.1, coverage=0.0)
+    nothing = {"coverage": 0.0, "quote_coverage": 0.0}
+    off = replace(signals, best_sentence_cosine=0.1, best_window_cosine=0.1, **nothing)
     assert confidence(off) < 0.01
 
 

@@ -103,6 +103,13 @@ def test_an_answer_stays_within_its_sentence_and_is_made_of_whole_words(
         assert not (text[span.end - 1].isalnum() and text[span.end : span.end + 1].isalnum())
 
 
+def test_a_question_is_no_answer_where_anything_else_stands(reader: SpanReader) -> None:
+    asked, told = "When was the tower built?", "That was in 1881, says the plaque."
+    passages = [passage(f"{asked} {told}", asked, told)]
+    assert words(reader.read("When was the tower built?", passages), passages) == "1881"
+    assert reader.read("What is asked?", [passage(asked)]).end <= len(asked)
+
+
 def test_retrieval_counts_where_the_words_say_alike(reader: SpanReader) -> None:
     twins = [passage("The tower was built by Ada Thorne.", score=s) for s in (0.2, 0.9)]
     assert reader.read("Who built the tower?", twins).passage == 1
@@ -126,6 +133,17 @@ def test_what_could_not_be_better_is_not_read(reader: SpanReader) -> None:
     close = [passage(f"A gull number {n} sat there.", score=0.95) for n in range(5)]
     assert counted.read("What sat there?", [*close, sure]).passage < 5
     assert sum(read) > 1
+
+
+def test_the_sentence_is_read_alone_too_and_its_neighbours_do_not_count(
+    reader: SpanReader,
+) -> None:
+    built, moved = "Ada Thorne built the tower in 1881.", "It was moved to the cape."
+    beside = reader.read("When was it built?", [passage(f"{built} {moved}", built, moved)])
+    by_itself = reader.read("When was it built?", [passage(built)])
+    assert by_itself.alone == by_itself.margin
+    assert beside.alone == pytest.approx(by_itself.margin, abs=0.3)  # where it is half precision
+    assert beside.alone != beside.margin
 
 
 def test_what_is_too_long_is_cut_as_the_tokenizer_would_cut_it(reader: SpanReader) -> None:

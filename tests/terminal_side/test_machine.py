@@ -69,7 +69,7 @@ def test_the_doctor_goes_by_the_container(monkeypatch: pytest.MonkeyPatch, tmp_p
     found = told(monkeypatch, tmp_path, free_mb=64_000, allowed_mb=512, cores=1.5)
     assert found["memory"] == (
         "warning",
-        "This container or service may take 512 MB; the bot takes about 500.",
+        "This container or service may take 512 MB; the bot takes about 400.",
     )
     assert found["cores"] == (
         "warning",
@@ -89,4 +89,4 @@ def test_a_limit_does_not_hide_that_the_machine_is_full(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found = told(monkeypatch, tmp_path, free_mb=300, allowed_mb=1_073, cores=2.0)
-    assert found["memory"] == ("warning", "300 MB are free; the bot takes about 500.")
+    assert found["memory"] == ("warning", "300 MB are free; the bot takes about 400.")
