@@ -1,4 +1,4 @@
-"""Arrays read from files: small ones into memory, large ones mapped."""
+"""Arrays read from files: small ones into memory, large ones mapped; and memory given back."""
 
 from __future__ import annotations
 

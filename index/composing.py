@@ -33,7 +33,10 @@ _GIVES_REASON = re.compile(
     r"|as a result|led to|which is why|that is why)\b|, (?:as|so|for)\b",
     re.IGNORECASE,
 )
-_BEGINS = re.compile(r"(?:(?:at |the )?first(?:ly)?|to begin with)\b", re.IGNORECASE)
+_BEGINS = re.compile(
+    r"first(?:ly)?(?: of all)?,|at first\b|to begin with\b|the first (?:is|was|stage|step|one)\b",
+    re.IGNORECASE,
+)
 _LISTS_ON = re.compile(
     r"(?:(?:the )?others?|another|also|second|secondly|third|thirdly|finally|lastly|last|next"
     r"|besides|in addition|further|furthermore|moreover|then|and|as well"
@@ -65,10 +68,9 @@ def belonging(
     if wish not in {Wish.LIST, Wish.REASON, Wish.MANNER}:
         return range(chosen, chosen + 1)
     following = sentences[chosen + 1] if chosen + 1 < len(sentences) else None
+    end = own.text.rstrip()[-1:]
     # "To enter you need", without a sign at its end, and the items below it.
-    leads_in = own.text.rstrip().endswith(":") or bool(
-        following and following.item and not own.item and own.text.rstrip()[-1:].isalnum()
-    )
+    leads_in = end == ":" or bool(following and following.item and not own.item and end.isalnum())
     if wish is Wish.LIST and own.item:
         return _list_around(sentences, chosen)
     if own.item or leads_in:  # the steps of a procedure, or what the colon promises
@@ -83,7 +85,7 @@ def belonging(
 
     def goes_on(one: Beside) -> bool:
         follows = (_LISTS_ON if wish is Wish.LIST else _GOES_ON).match(one.text) or (
-            announces and _BEGINS.match(one.text)
+            announces and one is following
         )
         wanted = anything or bool(follows) or bool(missing.intersection(tokens(one.text)))
         return wanted and one.paragraph == own.paragraph

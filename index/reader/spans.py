@@ -46,7 +46,11 @@ RETRIEVAL_WEIGHT = 12.0
 """What a fused score of 1 is worth beside the network's. In development, written articles wanted
 4 to 12, Wikipedia's 12 to 20."""
 
-_ASKS = re.compile(r"\?[\s\"'\u201d\u2019\u00bb)*_]*\Z")
+_ASKS = re.compile(
+    r"[\W_]*(?:who|whom|whose|what|when|where|which|why|how|am|is|are|was|were|do|does|did|has|have"
+    r"|had|can|could|may|must|shall|should|will|would)\b[^.!:]*\?[!?\s*_]*",
+    re.IGNORECASE,
+)
 
 Network = Callable[[Rows], Floats]
 """Rows -> shape (rows, tokens, 2): scores of an answer that begins, and that ends, there."""
@@ -68,6 +72,7 @@ class _Marked(NamedTuple):
     """The best span of a sentence, and the score of its second best."""
 
     span: Span
+    sentence: Candidate
     second: float
 
 
@@ -138,7 +143,7 @@ class SpanReader:
         found.sort(key=lambda one: -one.span.score)
         best = found[0].span
         second = found[1].span.score if len(found) > 1 else best.score - self._retrieval_weight
-        alone = _alone(model, asked, passages[best.passage], best)
+        alone = _alone(model, asked, passages[best.passage].text, found[0])
         return replace(best, lead=best.score - second, alone=alone)
 
     def _model(self) -> Model:
@@ -202,14 +207,18 @@ def _marked(
     starts, ends = scores[inside].T
     offsets = np.array(encoding.offsets[: len(scores)])[inside]
     null = float(scores[0].sum())
-    # A question, as those that head the parts of many a guide, is no answer.
-    stated = [
-        one for one in passage.sentences if not _ASKS.search(passage.text, one.start, one.end)
+    seen = [
+        (sentence, tokens)
+        for sentence in passage.sentences
+        if len(
+            tokens := np.flatnonzero(
+                (offsets[:, 0] >= sentence.start) & (offsets[:, 1] <= sentence.end)
+            )
+        )
     ]
-    for sentence in stated or passage.sentences:
-        tokens = np.flatnonzero((offsets[:, 0] >= sentence.start) & (offsets[:, 1] <= sentence.end))
-        if not len(tokens):
-            continue
+    # A question, as those that head the parts of many a guide, is no answer.
+    stated = [one for one in seen if not _ASKS.fullmatch(passage.text, one[0].start, one[0].end)]
+    for sentence, tokens in stated or seen:
         sums = starts[tokens][:, None] + ends[tokens][None, :]
         # An answer does not end before it begins, nor does it run on and on.
         allowed = np.triu(np.ones_like(sums)) - np.triu(np.ones_like(sums), LONGEST_ANSWER)
@@ -222,24 +231,20 @@ def _marked(
         )
         score = margin + weight * sentence.score
         span = Span(number, start, end, score, lead=0.0, margin=margin)
-        yield _Marked(span, float(sums.max()) - null + weight * sentence.score)
+        yield _Marked(span, sentence, float(sums.max()) - null + weight * sentence.score)
 
 
-def _alone(model: Model, question: str, passage: ReadingPassage, span: Span) -> float:
-    """The margin of the span's sentence with nothing around it: what stands beside a sentence
-    makes it look like an answer that it is not.
+def _alone(model: Model, question: str, passage: str, chosen: _Marked) -> float | None:
+    """The margin of the chosen sentence with nothing around it: what stands beside a sentence
+    makes it look like an answer that it is not. In half precision where the network is.
     """
-    sentence = max(
-        passage.sentences, key=lambda one: min(one.end, span.end) - max(one.start, span.start)
-    )
-    text = passage.text[sentence.start : sentence.end]
-    if text == passage.text:
-        return span.margin or 0.0
+    text = passage[chosen.sentence.start : chosen.sentence.end]
+    if text == passage:
+        return chosen.span.margin
     encoding = model.tokenizer.encode(question, text)
     scores = model.network(Rows.of([encoding], model.padding, MAX_TOKENS))[0]
     whole = ReadingPassage(text, (Candidate(0, len(text), 0.0),))
-    found = next(_marked(0, whole, encoding, scores, 0.0), None)
-    return span.margin or 0.0 if found is None else found.span.margin or 0.0
+    return next(_marked(0, whole, encoding, scores, 0.0)).span.margin
 
 
 def _close(found: Sequence[_Marked]) -> list[_Marked]:

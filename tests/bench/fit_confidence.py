@@ -41,10 +41,11 @@ OFF_TOPIC = 100
 EVERY = 10
 """Of the articles for ``--topic``, one in so many is enough."""
 WRITTEN = 0.5
-"""What a question on a written article counts beside one of SQuAD's, of which there are fewer."""
+"""What a question on a written article counts beside one of SQuAD's: they are twice as many."""
 OFF_TOPIC_COUNTS = 6.0
 """What an off-topic question counts beside others: they are easy, and answering one looks silly."""
 PENALTY = 1e-3
+"""On the squares of the slopes, for each example."""
 KINDS = ("answerable", "off-topic", "unanswerable")
 Floats = npt.NDArray[np.float64]
 THRESHOLDS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -65,6 +66,8 @@ def main() -> None:
     parser.add_argument("--right", nargs="+", type=Path, required=True)
     parser.add_argument("--reader", choices=("packaged", "none"), default="packaged")
     options = parser.parse_args()
+    if options.reader == "none" and not options.topic:
+        parser.error("--reader none needs --topic")
     right = [a for path in options.right for a in read(path)]
     inside = [q for a in right for q in asked_of(a)]
     examples = list(gathered(options.reader, right, inside))
@@ -173,7 +176,7 @@ class Together(Apart):
     def __init__(self, examples: list[Example]) -> None:
         # Of like spread, so that the penalty weighs on all alike.
         first, second = Scaled(topics(examples)), Scaled(rights(examples))
-        right = np.array([e.right and e.kind == "answerable" for e in examples])
+        right = np.array([e.right for e in examples])
         counts = np.array([weight(e) for e in examples])
         width = first.values.shape[1] + 1
 
@@ -195,6 +198,8 @@ class Together(Apart):
 
 
 class Scaled:
+    """Values of mean 0 and spread 1, and the weights for what they were before."""
+
     def __init__(self, values: Floats) -> None:
         self.mean, self.spread = values.mean(axis=0), values.std(axis=0)
         self.values = (values - self.mean) / self.spread

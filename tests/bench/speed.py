@@ -3,9 +3,10 @@
     python -m tests.bench.speed [--parts embedding building answering sweep memory]
         [--asked 10000] [--plot FILE]
 
-Each part runs in a process of its own, so that none counts what another has loaded. All on the articles in ``data/written/dev``: the embedding, and the building of a library,
-against sentence-transformers in float32, on one thread; one article of fifty passages asked on one and on two
-threads, stage by stage; the number of passages that are read against how many quotes
+Each part runs in a process of its own, so that none counts what another has loaded. All on
+the articles in ``data/written/dev``: the embedding, and the building of a library, against
+sentence-transformers in float32, on one thread; one article of fifty passages asked on one and
+on two threads, stage by stage; the number of passages that are read against how many quotes
 then hold an answer; and the memory after a hundred, a thousand and ten thousand questions.
 """
 
@@ -229,7 +230,7 @@ def memory(articles: Sequence[str], asked: Asked, most: int) -> None:
         settings = IndexSettings(data_dir=Path(folder) / "data")
         subprocess.run(
             [sys.executable, "-m", "bot", "add", str(Path(folder) / "sources")],
-            env={**os.environ, "DATA_DIR": str(settings.data_dir)},
+            env={**os.environ, "DATA_DIR": str(settings.data_dir), "DATABASE_URL": ""},
             stdout=subprocess.DEVNULL,
             check=True,
         )

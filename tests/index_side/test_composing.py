@@ -64,6 +64,8 @@ def test_stages_go_with_the_sentence_that_announces_them() -> None:
                   "Third, a museum.", "Then lunch.")  # fmt: skip
     assert belonging(Wish.LIST, told, 0) == range(4)
     assert belonging(Wish.FACT, told, 0) == range(1)
+    other = beside("The town has two bridges.", "The first mayor was Ann.")
+    assert belonging(Wish.LIST, other, 0) == range(1)
 
 
 def test_a_long_list_is_cut_and_holds_the_answer() -> None:
