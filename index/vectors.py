@@ -80,7 +80,7 @@ def build(
 def load(path: Path) -> VectorIndex:
     """Read what ``save`` wrote; GenerationError when it is something else."""
     try:
-        index = faiss.deserialize_index(np.memmap(path, dtype=np.uint8, mode="r"))
+        index = _read(path)
     except (OSError, RuntimeError, ValueError) as error:
         raise GenerationError(f"the vectors in {path} cannot be read: {error}") from error
     if isinstance(index, faiss.IndexFlatIP):
@@ -88,6 +88,13 @@ def load(path: Path) -> VectorIndex:
     if isinstance(index, faiss.IndexIVFScalarQuantizer) and not index.direct_map.no():
         return LargeIndex(index)
     raise GenerationError(f"{path} holds another kind of index: {type(index).__name__}")
+
+
+def _read(path: Path) -> faiss.Index:
+    """Three times as fast by name; which faiss takes in UTF-8, and on Windows in ASCII."""
+    if os.name != "nt" and str(path).isprintable():
+        return faiss.read_index(str(path))
+    return faiss.deserialize_index(np.memmap(path, dtype=np.uint8, mode="r"))
 
 
 class FlatIndex:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import bm25s
@@ -51,10 +52,13 @@ def test_an_empty_index_finds_nothing() -> None:
     assert (len(index), rows.tolist(), scores.tolist()) == (0, [], [])
 
 
-def test_vectors_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["v", "v \u00e4\u4e2d", "v\udcff"])
+def test_vectors_come_back_from_disk_as_they_were(tmp_path: Path, name: str) -> None:
+    if not name.isprintable() and sys.platform != "linux":
+        pytest.skip("only Linux has names that are no text")
     vectors = np.eye(3, dtype=np.float32)
-    FlatIndex.build(vectors).save(tmp_path / "v")
-    loaded = load(tmp_path / "v")
+    FlatIndex.build(vectors).save(tmp_path / name)
+    loaded = load(tmp_path / name)
     assert (len(loaded), loaded.dimension) == (3, 3)
     assert loaded.search(np.array([0, 1, 0.5], np.float32), 2)[0].tolist() == [1, 2]
 
