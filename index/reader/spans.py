@@ -244,7 +244,7 @@ def _alone(model: Model, question: str, passage: str, chosen: _Marked) -> float 
     encoding = model.tokenizer.encode(question, text)
     scores = model.network(Rows.of([encoding], model.padding, MAX_TOKENS))[0]
     whole = ReadingPassage(text, (Candidate(0, len(text), 0.0),))
-    return next(_marked(0, whole, encoding, scores, 0.0)).span.margin
+    return next(_marked(0, whole, encoding, scores, 0.0), chosen).span.margin
 
 
 def _close(found: Sequence[_Marked]) -> list[_Marked]:

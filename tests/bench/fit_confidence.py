@@ -48,7 +48,7 @@ PENALTY = 1e-3
 """On the squares of the slopes, for each example."""
 KINDS = ("answerable", "off-topic", "unanswerable")
 Floats = npt.NDArray[np.float64]
-THRESHOLDS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+THRESHOLDS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
 @dataclass(frozen=True, slots=True)
