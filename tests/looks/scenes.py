@@ -94,7 +94,7 @@ async def answer_sentence(stage: Stage) -> Any:
 
 @scene
 async def answer_sentence_to_a_mention(stage: Stage) -> Any:
-    return await stage.mentions("What did the state planner say about Alibaba?")
+    return await stage.mentions("What did China's state planner praise?")
 
 
 @scene
@@ -132,7 +132,7 @@ async def answer_of_several_paragraphs(stage: Stage) -> Any:
         second = replace(first, text=text, paragraph=first.paragraph + 4)
         return replace(answer, kind=Kind.SENTENCES, quotes=(first, second), text="Two promises")
 
-    return await stage.mentions("What did the state planner say about Alibaba?", change=listed)
+    return await stage.mentions("What did China's state planner praise?", change=listed)
 
 
 @scene
