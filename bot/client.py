@@ -8,6 +8,7 @@ import logging
 import random
 import signal
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,8 @@ INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 180.0
 """With it even a session that dies at once, all day, stays below 1,000 logins to the gateway."""
+LOOK_S = 0.2
+"""How often a thread that waits for the event loop looks whether the bot closes."""
 STEADY_S = 300.0
 """A session that lasted so long is no failure of the one before: the next try comes soon."""
 
@@ -201,9 +204,14 @@ class ArticleBot(commands.AutoShardedBot):
 
         def once(_: float | None) -> bool:
             with record.alone():
-                if record.holds(place, payload):
+                if record.holds(place, payload) or self.closing:
                     return False
-                asyncio.run_coroutine_threadsafe(self.tree.sync(guild=guild), loop).result()
+                sending = asyncio.run_coroutine_threadsafe(self.tree.sync(guild=guild), loop)
+                while not sending.done():
+                    if self.closing:  # a loop that ends would never tell, and the thread stay
+                        return False
+                    futures.wait([sending], LOOK_S)
+                sending.result()
                 record.keep(place, payload)
             return True
 

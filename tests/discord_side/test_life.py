@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from aiohttp import web
 from bot import client
 from bot.client import ArticleBot, BotOptions, run
 from bot.errors import BadToken, ConnectionLost, IntentsRefused
+from bot.registered import Registered
 
 from .stand_in import StandInEngine, until
 
@@ -189,3 +192,30 @@ async def test_draining_waits_for_the_answers_under_way_and_no_longer_than_allow
         assert await bot.drain() is False
     assert await bot.drain() is True
     assert bot.closing
+
+
+def test_a_bot_that_ends_while_it_registers_its_commands_leaves_no_thread_waiting(
+    make_bot: Callable[[], ArticleBot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, stopped, held = threading.Event(), threading.Event(), {*threading.enumerate()}
+
+    def hold(*_: object) -> bool:
+        looks.set()
+        assert stopped.wait(10)
+        return False
+
+    async def end_while_it_looks() -> None:
+        async with make_bot() as bot:
+            bot._connection.application_id = 1
+            registering = asyncio.create_task(bot.sync_commands())
+            await until(looks.is_set)
+            await bot.drain()
+            registering.cancel()
+
+    monkeypatch.setattr(Registered, "holds", hold)
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        loop.run_until_complete(end_while_it_looks())
+        stopped.set()  # from here on the loop runs nothing that it is handed
+        for thread in {*threading.enumerate()} - held:
+            thread.join(5)
+            assert not thread.is_alive(), thread.name
