@@ -207,10 +207,11 @@ class ArticleBot(commands.AutoShardedBot):
                 if record.holds(place, payload) or self.closing:
                     return False
                 sending = asyncio.run_coroutine_threadsafe(self.tree.sync(guild=guild), loop)
-                while not sending.done():
-                    if self.closing:  # a loop that ends would never tell, and the thread stay
-                        return False
+                # Not for ever: a loop that ends meanwhile would never tell.
+                while not (sending.done() or self.closing):
                     futures.wait([sending], LOOK_S)
+                if not sending.done():
+                    return False
                 sending.result()
                 record.keep(place, payload)
             return True
