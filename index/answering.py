@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from index.candidates import Found, TextOf, exact
 from index.composing import MOST_SENTENCES, REACH, Beside, belonging, is_item
 from index.confidence import Signals, confidence
-from index.errors import GenerationError
-from index.generation import Generation, IndexedArticle, Searched
+from index.coverage import Coverage
+from index.gathering import Block, Run, blocks, passages
+from index.generation import Generation
 from index.intent import Wish
-from index.lexical import tokens
-from index.ranking import WEIGHTS, Place, fuse, merge_neighbours, within_budget
-from index.reader import Candidate, Reader, ReadingPassage, Span
+from index.reader import Reader, Span
 from index.summarising import summary
-from index.types import Hit, Passage, Quote, Scope
+from index.types import Quote, Scope
 
-Scores = npt.NDArray[np.float32]
-TextOf = Callable[[Scope, int, int], str]
-"""(scope, article id, version) -> the stored text."""
-
-CANDIDATES = 256
-"""Sentences taken from each index by each kind of score before they are fused."""
-BUDGET_CHARS = 2800
-"""Characters of the article that are read for one question."""
-BLOCKS = 6
-BLOCK_CHARS = (220, 600)
-"""A block that is read is filled from beside its paragraph up to the first, from within it
-up to the second; those the reader was trained on were of like size."""
 _WINDOWS_FOR_COVERAGE = 5
 LONGEST_OWN_SUMMARY = 8
 """Sentences; what is longer and called a summary is a chapter."""
@@ -52,52 +38,6 @@ HOLDS_LIST = 0.5
 """The share of the question's words, by rarity, that a heading and its list must hold."""
 SOON = 3
 """Sentences below a heading within which its list begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Candidate sentences from all indexes searched; row i of every array is the same one."""
-
-    generations: tuple[Generation, ...]
-    generation_of: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int64]
-    sentences: npt.NDArray[np.void]
-    terms: Mapping[str, Scores]
-    scores: Scores
-    query: Scores
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def generation(self, i: int) -> Generation:
-        return self.generations[int(self.generation_of[i])]
-
-    def sentence(self, i: int) -> Any:
-        """The record of candidate i, with the fields of ``generation.SENTENCE``."""
-        return self.sentences[i]
-
-    def article(self, i: int) -> IndexedArticle:
-        return self.generation(i).manifest.articles[int(self.sentence(i)["article"])]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Neighbouring candidates and the passage that they make together."""
-
-    members: tuple[int, ...]
-    hit: Hit
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """What a reader is given at once: ``members`` are the candidates to be quoted from it.
-
-    ``passage.text`` begins at ``start`` in its article.
-    """
-
-    members: tuple[int, ...]
-    start: int
-    passage: ReadingPassage
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,62 +63,6 @@ class Reading:
         return max(confidence(self.signals), self.announced)
 
 
-def find(
-    searched: Sequence[Searched],
-    query: Scores,
-    words: Sequence[str],
-    weights: Mapping[str, float] = WEIGHTS,
-) -> Found:
-    """Gather candidates from every index and fuse their scores on one scale."""
-    parts = [s.generation.candidates(query, words, CANDIDATES, s.live) for s in searched]
-    terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in parts[0].terms}
-    return Found(
-        generations=tuple(s.generation for s in searched),
-        generation_of=np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts]),
-        rows=np.concatenate([part.rows for part in parts]),
-        sentences=np.concatenate(
-            [
-                one.generation.parts.sentences[part.rows]
-                for one, part in zip(searched, parts, strict=True)
-            ]
-        ),
-        terms=terms,
-        scores=fuse(terms, weights),
-        query=query,
-    )
-
-
-def passages(
-    found: Found, text_of: TextOf, *, at_least: int = 1, most: int | None = None
-) -> tuple[Run, ...]:
-    """The best candidates within the budget, neighbours merged, best first."""
-    lengths = (found.sentences["end"] - found.sentences["start"]).tolist()
-    chosen = within_budget(found.scores, lengths, BUDGET_CHARS, at_least=at_least)
-    places = {i: _place(found, i) for i in chosen}
-    return tuple(_run(found, members, text_of) for members in merge_neighbours(places)[:most])
-
-
-def blocks(found: Found, text_of: TextOf) -> tuple[Block, ...]:
-    """The best candidates, each with as much around it as a reader takes in, best first."""
-    chosen: list[Block] = []
-    taken: set[tuple[int, int]] = set()
-    index_of = {
-        (int(generation), int(row)): i
-        for i, (generation, row) in enumerate(zip(found.generation_of, found.rows, strict=True))
-    }
-    for i in np.argsort(-found.scores, kind="stable").tolist():
-        number = int(found.generation_of[i])
-        if (number, int(found.rows[i])) in taken:
-            continue
-        rows = _around(found, i, taken)
-        taken.update((number, row) for row in rows)
-        members = [index_of[number, row] for row in rows if (number, row) in index_of]
-        chosen.append(_block(found, rows, members, text_of))
-        if len(chosen) == BLOCKS:
-            break
-    return tuple(chosen)
-
-
 def read(
     found: Found,
     text: str,
@@ -192,7 +76,8 @@ def read(
 
     ``wish`` says how many of the sentences beside it belong to the answer.
     """
-    read_in = blocks(found, text_of)
+    coverage = Coverage(words)
+    read_in = blocks(found, text_of, coverage)
     span = reader.read(text, [block.passage for block in read_in])
     block = read_in[span.passage]
     start, end = block.start + span.start, block.start + span.end
@@ -203,16 +88,16 @@ def read(
         quote if beside == row else quoted(generation, beside, text_of)
         for beside in _belonging(generation, row, wish, text_of, words)
     )
-    signals = _signals(found, chosen, quote, span, words, text_of)
+    signals = _signals(found, block, chosen, quote, span, coverage, text_of)
     itemised = len(quotes) > 1 and is_item(text_of(*_version(generation, row)), quote.start)
     reading = Reading(start, end, quote, quotes, signals, passages(found, text_of), itemised)
     if wish is Wish.LIST and len(quotes) < MOST_SENTENCES:
-        return _with_announced_list(found, reading, words, text_of)
+        return _with_announced_list(found, reading, coverage, text_of)
     return reading
 
 
 def _with_announced_list(
-    found: Found, reading: Reading, words: Sequence[str], text_of: TextOf
+    found: Found, reading: Reading, coverage: Coverage, text_of: TextOf
 ) -> Reading:
     """The list below a heading that says what was asked for, where there is one.
 
@@ -233,8 +118,7 @@ def _with_announced_list(
         for row in _belonging(generation, first, Wish.LIST, text_of, ())
     )
     said = " ".join([quoted(generation, heading, text_of).text, *(q.text for q in quotes)])
-    coverage = _coverage(found, int(at[0]), said, words)
-    if coverage < HOLDS_LIST:
+    if coverage.of(generation, said) < HOLDS_LIST:
         return reading
     return replace(
         reading,
@@ -299,7 +183,7 @@ def summarised(generation: Generation, article: int, text_of: TextOf, most: int)
     # The items of a list say little alone; they count where there is hardly anything else.
     prose = [row for row in rows.tolist() if not is_item(text, int(sentences[row]["start"]))]
     rows = np.array(prose, dtype=np.int64) if len(prose) >= FEWEST_IN_PROSE else rows
-    texts = [_exact(text, int(sentences[row]["start"]), int(sentences[row]["end"])) for row in rows]
+    texts = [exact(text, int(sentences[row]["start"]), int(sentences[row]["end"])) for row in rows]
     vectors = generation.parts.sentence_vectors.vectors(rows)
     paragraphs = sentences["paragraph"][rows].tolist()
     return [
@@ -355,79 +239,6 @@ def _belonging(
     return range(first + chosen.start, first + chosen.stop)
 
 
-def _around(found: Found, i: int, taken: set[tuple[int, int]]) -> range:
-    """Rows around a candidate: its paragraph as far as it fits; beyond only from a short one."""
-    number, row = int(found.generation_of[i]), int(found.rows[i])
-    sentences = found.generation(i).parts.sentences
-    first = last = row
-
-    def fits(beside: int, *, same_paragraph: bool) -> bool:
-        if not 0 <= beside < len(sentences) or (number, beside) in taken:
-            return False
-        other, own = sentences[beside], sentences[row]
-        near = other["article"] == own["article"] and (
-            not same_paragraph or (other["paragraph"] == own["paragraph"] and not other["heading"])
-        )
-        size = max(sentences[last]["end"], other["end"]) - min(
-            sentences[first]["start"], other["start"]
-        )
-        return bool(near and size <= BLOCK_CHARS[1])
-
-    for same_paragraph in (True, False):
-        growing = True
-        while growing:
-            growing = False
-            for beside in (last + 1, first - 1):
-                short = sentences[last]["end"] - sentences[first]["start"] < BLOCK_CHARS[0]
-                if (same_paragraph or short) and fits(beside, same_paragraph=same_paragraph):
-                    first, last, growing = min(first, beside), max(last, beside), True
-    return range(first, last + 1)
-
-
-def _block(found: Found, rows: range, members: Sequence[int], text_of: TextOf) -> Block:
-    generation, article = found.generation(members[0]), found.article(members[0])
-    sentences = generation.parts.sentences
-    start, end = int(sentences[rows[0]]["start"]), int(sentences[rows[-1]]["end"])
-    text = _exact(text_of(generation.scope, article.id, article.version), start, end)
-    quotable = tuple(
-        Candidate(
-            int(found.sentence(i)["start"]) - start,
-            int(found.sentence(i)["end"]) - start,
-            float(found.scores[i]),
-        )
-        for i in members
-    )
-    return Block(tuple(members), start, ReadingPassage(text, quotable))
-
-
-def _place(found: Found, i: int) -> Place:
-    sentence = found.sentence(i)
-    return Place(
-        article=(int(found.generation_of[i]), int(sentence["article"])),
-        paragraph=int(sentence["paragraph"]),
-        number=int(sentence["number"]),
-        start=int(sentence["start"]),
-        end=int(sentence["end"]),
-    )
-
-
-def _run(found: Found, members: Sequence[int], text_of: TextOf) -> Run:
-    first, last = members[0], members[-1]
-    article = found.article(first)
-    scope = found.generation(first).scope
-    start, end = int(found.sentence(first)["start"]), int(found.sentence(last)["end"])
-    passage = Passage(
-        scope=scope,
-        article_id=article.id,
-        version=article.version,
-        article=article.title,
-        start=start,
-        end=end,
-        text=_exact(text_of(scope, article.id, article.version), start, end),
-    )
-    return Run(tuple(members), Hit(passage, max(float(found.scores[i]) for i in members)))
-
-
 def _sentence_with(found: Found, block: Block, start: int, end: int) -> int:
     """The candidate that holds most of a span."""
 
@@ -453,7 +264,7 @@ def quoted(generation: Generation, row: int, text_of: TextOf) -> Quote:
         source=article.source,
         start=start,
         end=end,
-        text=_exact(text, start, end),
+        text=exact(text, start, end),
         paragraph=int(sentence["paragraph"]) + 1,
         paragraphs=article.paragraphs,
         page=bisect_right(article.pages, start) or None,
@@ -463,25 +274,16 @@ def quoted(generation: Generation, row: int, text_of: TextOf) -> Quote:
 
 def _heading(generation: Generation, row: int, text: str) -> str:
     sentence = generation.parts.sentences[row]
-    return " ".join(_exact(text, int(sentence["start"]), int(sentence["end"])).split())
-
-
-def _exact(text: str, start: int, end: int) -> str:
-    """The span, byte for byte; GenerationError when it does not lie in the stored text."""
-    if not 0 <= start < end <= len(text):
-        raise GenerationError(
-            f"the index points at {start}:{end} of a text of {len(text)} characters;"
-            " re-index the library"
-        )
-    return text[start:end]
+    return " ".join(exact(text, int(sentence["start"]), int(sentence["end"])).split())
 
 
 def _signals(  # noqa: PLR0917 - all that is known of one answer
     found: Found,
+    block: Block,
     chosen: int,
     quote: Quote,
     span: Span,
-    words: Sequence[str],
+    coverage: Coverage,
     text_of: TextOf,
 ) -> Signals:
     order = np.argsort(-found.scores, kind="stable")
@@ -489,9 +291,12 @@ def _signals(  # noqa: PLR0917 - all that is known of one answer
     return Signals(
         best_sentence_cosine=float(found.terms["sentence_cosine"].max()),
         best_window_cosine=float(found.terms["window_cosine"].max()),
-        coverage=max(_coverage(found, i, _window_text(found, i, text_of), words) for i in nearest),
+        coverage=max(
+            coverage.of(found.generation(i), _window_text(found, i, text_of)) for i in nearest
+        ),
         quote_cosine=float(found.terms["sentence_cosine"][chosen]),
-        quote_coverage=_coverage(found, chosen, quote.text, words),
+        quote_coverage=coverage.of(found.generation(chosen), quote.text),
+        context_coverage=block.evidence[block.members.index(chosen)].coverage,
         lead=span.lead,
         margin=span.margin,
         alone=span.alone,
@@ -502,16 +307,3 @@ def _window_text(found: Found, i: int, text_of: TextOf) -> str:
     sentence, article = found.sentence(i), found.article(i)
     text = text_of(found.generation(i).scope, article.id, article.version)
     return text[sentence["window_start"] : sentence["window_end"]]
-
-
-def _coverage(found: Found, i: int, text: str, words: Sequence[str]) -> float:
-    """The share of the question's words that ``text`` holds, weighed by their rarity."""
-    distinct = sorted(set(words))
-    weights = found.generation(i).parts.window_words.idf(distinct)
-    held = set(tokens(text))
-    total = float(weights.sum())
-    return (
-        float(sum(w for word, w in zip(distinct, weights, strict=True) if word in held)) / total
-        if total
-        else 0.0
-    )

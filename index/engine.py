@@ -19,7 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from index.answering import Found, Reading, find, passages, read
+from index.answering import Reading, read
+from index.candidates import Found, find
 from index.catalogue import Catalogue
 from index.chunking import paragraphs
 from index.embedding import Embedder, Vectors
@@ -29,6 +30,7 @@ from index.errors import (
     DeadlineExceeded,
 )
 from index.followup import leans, resolved
+from index.gathering import passages
 from index.generation import Searched
 from index.intake import (
     Intake,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from index.answering import TextOf, summarised
+from index.answering import summarised
+from index.candidates import TextOf
 from index.generation import IndexedArticle, Searched
 from index.intent import Intent, Wish
 from index.lexical import tokens

@@ -43,14 +43,19 @@ WEIGHTS = {
 }
 
 
-def fuse(terms: Mapping[str, Scores], weights: Mapping[str, float] = WEIGHTS) -> Scores:
+def scale(terms: Mapping[str, Scores]) -> dict[str, Scores]:
+    """Each term from 0 for its lowest to 1 for its highest; all 0 where they are alike."""
+    return {name: _scaled(scores) for name, scores in terms.items()}
+
+
+def fuse(scaled: Mapping[str, Scores], weights: Mapping[str, float] = WEIGHTS) -> Scores:
     """The fused score of each of n candidates, 0..1, higher is better.
 
-    ``terms`` has an array of shape (n,) for each name in ``weights``.
+    ``scaled`` has an array of shape (n,) for each name in ``weights``, each 0..1.
     """
-    total = np.zeros(len(terms["sentence_cosine"]), dtype=np.float32)
+    total = np.zeros(len(scaled["sentence_cosine"]), dtype=np.float32)
     for name, weight in weights.items():
-        total += np.float32(weight / sum(weights.values())) * _scaled(terms[name])
+        total += np.float32(weight / sum(weights.values())) * scaled[name]
     return total
 
 

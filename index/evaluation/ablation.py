@@ -37,7 +37,7 @@ class Variant:
 def variants(threads: int = 1) -> tuple[Variant, ...]:
     """From retrieval alone to all of it, then all of it without one ingredient each."""
     packaged = partial(SpanReader.packaged, threads=threads)
-    alone = partial(SpanReader.packaged, threads=threads, retrieval_weight=0.0)
+    alone = partial(SpanReader.packaged, threads=threads, prior_weight=0.0)
     return (
         Variant("cosine of sentences alone", SentencePicker, {"sentence_cosine": 1.0}),
         Variant("BM25 of sentences alone", SentencePicker, {"sentence_bm25": 1.0}),

@@ -13,11 +13,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A sentence that may answer: its span within the passage, and its fused score (0..1)."""
+    """A sentence that may answer: its span within the passage, its fused score (0..1), and its
+    prior, which is on the scale of a reader's margin.
+    """
 
     start: int
     end: int
     score: float
+    prior: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ class Span:
     """``passages[passage].text[start:end]`` answers; the higher the score the surer.
 
     ``lead`` is how far it is ahead of the best answer in another sentence; ``margin``, how
-    far ahead of "not here", and ``alone`` the same when its sentence is read by itself; both
-    are None from a reader that cannot tell.
+    far ahead of "not here", and ``alone`` the same when its sentence is read without what
+    stands around it; both are None from a reader that cannot tell.
     """
 
     passage: int

@@ -33,7 +33,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from index import Engine, IndexSettings, Scope
-from index.confidence import Signals, own
+from index.confidence import Signals, matter, own
 from index.training.written import read_written
 
 OFF_TOPIC = 100
@@ -192,7 +192,7 @@ class Together(Apart):
                          biased(second.values).T @ (off * (1 - b))]  # fmt: skip
             return scale * slopes @ slopes - likelihood.sum(), down + 2 * scale * slopes
 
-        begin = np.full(2 * width, 0.5)
+        begin = np.full(width + 1 + second.values.shape[1], 0.5)
         found = minimize(loss, begin, jac=True, method="L-BFGS-B").x
         self.weights = [first.unscaled(found[:width]), second.unscaled(found[width:])]
 
@@ -224,11 +224,7 @@ def logistic(values: Floats, weights: Floats) -> Floats:
 
 
 def topics(examples: list[Example]) -> Floats:
-    rows = [
-        (e.signals.best_sentence_cosine, e.signals.best_window_cosine, e.signals.coverage)
-        for e in examples
-    ]
-    return np.array(rows)
+    return np.array([matter(example.signals) for example in examples])
 
 
 def rights(examples: list[Example]) -> Floats:

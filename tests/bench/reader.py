@@ -24,7 +24,9 @@ from pathlib import Path
 import torch
 
 from index import Engine, IndexSettings, Scope
-from index.answering import blocks, find
+from index.candidates import find
+from index.coverage import Coverage
+from index.gathering import blocks
 from index.lexical import tokens
 from index.reader import Candidate, ReadingPassage
 from index.reader.model import SpanModel, TorchNetwork
@@ -79,8 +81,9 @@ def gathered(files: Sequence[Path], most: int) -> Iterator[tuple[str, list[Readi
         for number, question in random.Random(5).sample(drawn, min(most, len(drawn))):
             vector = engine._embedder.encode([question])[0]
             searched = engine._library.searched(Scope.guild(number))
-            found = find(searched, vector, tokens(question))
-            yield question, [block.passage for block in blocks(found, engine._text)]
+            found = find(searched, vector, words := tokens(question))
+            in_blocks = blocks(found, engine._text, Coverage(words))
+            yield question, [block.passage for block in in_blocks]
 
 
 def timed(asked: Sequence[tuple[str, list[ReadingPassage]]]) -> None:

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.answering import Found, find
+from index.candidates import Found, find
 from index.chunking import chunk
 from index.embedding import PackagedEmbedder
 from index.generation import (
@@ -42,7 +42,7 @@ from index.generation import (
 )
 from index.generation_files import GenerationFiles
 from index.lexical import LexicalIndex, tokens
-from index.ranking import fuse
+from index.ranking import fuse, scale
 from index.types import Scope
 from index.vectors import VectorIndex, build
 from tests.bench.peers import WRITTEN, material, texts
@@ -273,7 +273,8 @@ def exact(
         rows=rows,
         sentences=parts.sentences[rows],
         terms=candidates.terms,
-        scores=fuse(candidates.terms),
+        scaled=(scaled := scale(candidates.terms)),
+        scores=fuse(scaled),
         query=query,
     )
 

@@ -25,12 +25,15 @@ from pathlib import Path
 
 import numpy as np
 
-import index.answering
+import index.gathering
 from bot.__main__ import _share_arenas
 from index import Engine, IndexSettings, Models, Scope
-from index.answering import blocks, find, passages, read
+from index.answering import read
+from index.candidates import find
 from index.chunking import chunk
+from index.coverage import Coverage
 from index.embedding import PackagedEmbedder, SentenceTransformerEmbedder
+from index.gathering import blocks, passages
 from index.lexical import tokens
 from tests.bench.peers import material
 from tests.bench.scale import resident_mb
@@ -187,7 +190,7 @@ def stages(engine: Engine, asked: Asked) -> None:
         with lap("searching"):
             found = find(engine._library.searched(LOCAL), vector, words)
         with lap("gathering what is read"):
-            blocks(found, engine._text)
+            blocks(found, engine._text, Coverage(words))
         with lap("gathering what is shown"):
             passages(found, engine._text)
         with lap("all of reading"):
@@ -202,9 +205,9 @@ def stages(engine: Engine, asked: Asked) -> None:
 def sweep(engine: Engine, asked: Asked) -> list[tuple[int, float, float]]:
     """For each number of passages that may be read: quotes that hold an answer, and the time."""
     found = []
-    before = index.answering.BLOCKS
+    before = index.gathering.BLOCKS
     for most in range(1, MOST_READ + 1):
-        index.answering.BLOCKS = most
+        index.gathering.BLOCKS = most
         engine._repeated._values.clear()
         held, times = 0, []
         for question, answers in asked:
@@ -217,7 +220,7 @@ def sweep(engine: Engine, asked: Asked) -> list[tuple[int, float, float]]:
             f"{most} passages: {found[-1][1]:.1%} of quotes hold it, {found[-1][2]:.0f} ms",
             flush=True,
         )
-    index.answering.BLOCKS = before
+    index.gathering.BLOCKS = before
     return found
 
 
@@ -255,7 +258,7 @@ def plot(swept: Sequence[tuple[int, float, float]], path: Path) -> None:
     cost.set(title="An answer, median, ms (one thread)", ylim=(0, None))
     for axes in (quality, cost):
         axes.set_xlabel("passages that may be read")
-        axes.axvline(index.answering.BLOCKS, linestyle=":", color="grey")
+        axes.axvline(index.gathering.BLOCKS, linestyle=":", color="grey")
         axes.spines[["top", "right"]].set_visible(False)
     picture.savefig(path)
 

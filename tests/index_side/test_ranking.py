@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.ranking import PASSAGE_CHARS, WEIGHTS, Place, fuse, merge_neighbours, within_budget
+from index.ranking import (
+    PASSAGE_CHARS,
+    WEIGHTS,
+    Place,
+    fuse,
+    merge_neighbours,
+    scale,
+    within_budget,
+)
 
 
 def array(*scores: float) -> np.ndarray:
@@ -24,13 +32,13 @@ def test_each_term_is_scaled_before_it_is_weighed() -> None:
         WEIGHTS["sentence_cosine"] * array(0, 1, 0.5)
         + WEIGHTS["sentence_bm25"] * array(1 / 3, 0, 1)
     ) / sum(WEIGHTS.values())
-    assert fuse(terms) == pytest.approx(expected)
+    assert fuse(scale(terms)) == pytest.approx(expected)
 
 
 @given(st.lists(st.lists(st.floats(-5, 50, width=32), min_size=5, max_size=5), max_size=9))
 def test_fused_scores_lie_between_0_and_1(rows: list[list[float]]) -> None:
     columns = np.array(rows, dtype=np.float32).reshape(len(rows), 5)
-    scores = fuse({name: columns[:, i] for i, name in enumerate(WEIGHTS)})
+    scores = fuse(scale({name: columns[:, i] for i, name in enumerate(WEIGHTS)}))
     assert scores.shape == (len(rows),)
     assert ((scores >= 0) & (scores <= 1 + 1e-6)).all()
 

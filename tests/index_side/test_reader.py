@@ -51,9 +51,9 @@ def reader() -> SpanReader:
     return SpanReader.packaged()
 
 
-def passage(text: str, *sentences: str, score: float = 0.5) -> ReadingPassage:
+def passage(text: str, *sentences: str, prior: float = 5.0) -> ReadingPassage:
     spans = [(text.index(sentence), sentence) for sentence in sentences or (text,)]
-    return ReadingPassage(text, tuple(Candidate(at, at + len(s), score) for at, s in spans))
+    return ReadingPassage(text, tuple(Candidate(at, at + len(s), 0.5, prior) for at, s in spans))
 
 
 def words(span: Span, passages: list[ReadingPassage]) -> str:
@@ -128,7 +128,7 @@ def test_a_sentence_that_only_ends_in_a_question_may_answer(
 
 
 def test_retrieval_counts_where_the_words_say_alike(reader: SpanReader) -> None:
-    twins = [passage("The tower was built by Ada Thorne.", score=s) for s in (0.2, 0.9)]
+    twins = [passage("The tower was built by Ada Thorne.", prior=p) for p in (2.0, 9.0)]
     assert reader.read("Who built the tower?", twins).passage == 1
 
 
@@ -141,13 +141,13 @@ def test_what_could_not_be_better_is_not_read(reader: SpanReader) -> None:
         return model.network(rows)
 
     counted = SpanReader(lambda: model._replace(network=counting, exact=None))
-    sure = passage("The tower was built by Ada Thorne in 1881.", score=1.0)
-    doubtful = [passage(f"A gull number {n} sat there.", score=0.05) for n in range(5)]
+    sure = passage("The tower was built by Ada Thorne in 1881.", prior=10.0)
+    doubtful = [passage(f"A gull number {n} sat there.", prior=1.0) for n in range(5)]
     span = counted.read("Who built the tower?", [*doubtful, sure])
     assert (span.passage, sum(read)) == (5, 1)
 
     read.clear()
-    close = [passage(f"A gull number {n} sat there.", score=0.95) for n in range(5)]
+    close = [passage(f"A gull number {n} sat there.", prior=9.5) for n in range(5)]
     assert counted.read("What sat there?", [*close, sure]).passage < 5
     assert sum(read) > 1
 
@@ -161,6 +161,19 @@ def test_the_sentence_is_read_alone_too_and_its_neighbours_do_not_count(
     assert by_itself.alone == by_itself.margin
     assert beside.alone == pytest.approx(by_itself.margin, abs=0.3)  # where it is half precision
     assert beside.alone != beside.margin
+
+
+def test_a_sentence_that_leans_on_the_one_before_it_is_read_with_that_one(
+    reader: SpanReader,
+) -> None:
+    named, told = "The port office spoke of Alda Line.", "It said that the line owes two million."
+    after = "Nobody else was asked."
+    question = "How much does Alda Line owe?"
+    text = f"Rain fell. {named} {told} {after}"
+    span = reader.read(question, [passage(text, "Rain fell.", named, told, after)])
+    together = reader.read(question, [passage(f"{named} {told}", named, told)])
+    assert span.alone == pytest.approx(together.margin, abs=0.3)  # where it is half precision
+    assert span.alone != span.margin
 
 
 def test_what_is_too_long_is_cut_as_the_tokenizer_would_cut_it(reader: SpanReader) -> None:

@@ -1,0 +1,80 @@
+"""What speaks for a sentence before it is read, and how much of a question a text takes up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from types import SimpleNamespace
+
+import pytest
+
+from index import Engine, Scope
+from index.candidates import find
+from index.coverage import Coverage
+from index.gathering import blocks
+from index.generation import Generation
+from index.lexical import tokens
+from index.prior import Evidence, prior
+
+HALF = Evidence(0.5, 0.5, 0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Evidence)])
+def test_each_of_its_grounds_speaks_for_a_sentence(name: str) -> None:
+    assert prior(replace(HALF, **{name: 0.6})) > prior(HALF)
+
+
+class TestCoverage:
+    def test_it_is_the_share_of_the_words_by_their_rarity(self) -> None:
+        coverage = Coverage(["tower", "keeper", "tower"])
+        index = _index({"tower": 1.0, "keeper": 3.0})
+        assert coverage.of(index, "The Keeper slept.") == 0.75
+        assert coverage.of(index, "The tower of the keeper") == 1.0
+        assert coverage.of(index, "A gull") == 0.0
+
+    def test_a_question_without_words_is_covered_by_nothing(self) -> None:
+        assert Coverage([]).of(_index({}), "Anything") == 0.0
+
+    def test_each_index_is_asked_once_for_its_own_rarities(self) -> None:
+        coverage, asked = Coverage(["tower", "keeper"]), []
+        one = _index({"tower": 1.0, "keeper": 3.0}, asked)
+        other = _index({"tower": 3.0, "keeper": 1.0}, asked)
+        found = [coverage.of(index, "a tower") for index in (one, other, one, other)]
+        assert found == [0.25, 0.75, 0.25, 0.75]
+        assert len(asked) == 2
+
+
+def _index(rarity: dict[str, float], asked: list[str] | None = None) -> Generation:
+    def idf(words: list[str]) -> SimpleNamespace:
+        if asked is not None:
+            asked.append("once")
+        return SimpleNamespace(tolist=lambda: [rarity[word] for word in words])
+
+    parts = SimpleNamespace(window_words=SimpleNamespace(idf=idf))
+    return SimpleNamespace(parts=parts)  # type: ignore[return-value]
+
+
+def test_a_sentence_that_says_it_takes_up_what_the_one_before_it_names(
+    open_engine: Callable[..., Engine],
+) -> None:
+    """By its own words the third would be the likelier: it holds one more of the question's."""
+    text = (
+        "The bell tower of Aldra was painted blue. It cost nine crowns in all."
+        " The tower cost a keeper his sleep."
+    )
+    scope = Scope.guild(1)
+    question = "What did the bell tower of Aldra cost?"
+    with open_engine() as engine:
+        engine.add(scope, text.encode(), media_type="text/plain")
+        words = tokens(question)
+        searched = engine._library.searched(scope)
+        found = find(searched, engine._embedder.encode([question])[0], words)
+        (block,) = blocks(found, engine._text, Coverage(words))
+    by_text = {
+        block.passage.text[one.start : one.end]: one.prior for one in block.passage.sentences
+    }
+    leaning, named = (
+        by_text["It cost nine crowns in all."],
+        by_text["The tower cost a keeper his sleep."],
+    )
+    assert leaning > named
