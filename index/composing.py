@@ -57,12 +57,17 @@ class Beside:
 
 
 def belonging(
-    wish: Wish, sentences: Sequence[Beside], chosen: int, asked: Sequence[str] = ()
+    wish: Wish,
+    sentences: Sequence[Beside],
+    chosen: int,
+    asked: Sequence[str] = (),
+    *,
+    goes_on: bool = False,
 ) -> range:
     """Which of neighbouring sentences make the answer together; ``chosen`` is among them.
 
     ``asked`` are the question's words, stemmed: of several things that it asks for, one may
-    stand in the next sentence.
+    stand in the next sentence. ``goes_on``: the reader found nearly as much of an answer there.
     """
     own = sentences[chosen]
     if wish not in {Wish.LIST, Wish.REASON, Wish.MANNER}:
@@ -83,14 +88,16 @@ def belonging(
     # What comes in stages was announced: "She has a plan of three stages. First ..."
     announces = wish is Wish.LIST and bool(following and _BEGINS.match(following.text))
 
-    def goes_on(one: Beside) -> bool:
+    def belongs(one: Beside) -> bool:
         follows = (_LISTS_ON if wish is Wish.LIST else _GOES_ON).match(one.text) or (
             announces and one is following
         )
         wanted = anything or bool(follows) or bool(missing.intersection(tokens(one.text)))
+        if goes_on and one is following:
+            return True
         return wanted and one.paragraph == own.paragraph
 
-    return _until(sentences, chosen, goes_on, MOST_SENTENCES + announces)
+    return _until(sentences, chosen, belongs, MOST_SENTENCES + announces)
 
 
 def is_item(text: str, start: int) -> bool:

@@ -35,7 +35,8 @@ class ReadingPassage:
 class Span:
     """``passages[passage].text[start:end]`` answers; the higher the score the surer.
 
-    ``lead`` is how far it is ahead of the best answer in another sentence; ``margin``, how
+    ``lead`` is how far it is ahead of the best answer in another sentence, ``next_lead`` of the
+    best one in the sentence after its own, where that can be quoted; ``margin``, how
     far ahead of "not here", and ``alone`` the same when its sentence is read without what
     stands around it; both are None from a reader that cannot tell.
     """
@@ -45,6 +46,7 @@ class Span:
     end: int
     score: float
     lead: float
+    next_lead: float | None = None
     margin: float | None = None
     alone: float | None = None
 

@@ -144,8 +144,18 @@ class SpanReader:
         found.sort(key=lambda one: -one.span.score)
         best = found[0].span
         second = found[1].span.score if len(found) > 1 else best.score - FAR_AHEAD
-        alone = _alone(model, asked, passages[best.passage], found[0])
-        return replace(best, lead=best.score - second, alone=alone)
+        after = [
+            one
+            for one in found
+            if one.span.passage == best.passage and one.sentence.start > found[0].sentence.start
+        ]
+        following = min(after, key=lambda one: one.sentence.start, default=None)
+        return replace(
+            best,
+            lead=best.score - second,
+            next_lead=None if following is None else best.score - following.span.score,
+            alone=_alone(model, asked, passages[best.passage], found[0]),
+        )
 
     def _model(self) -> Model:
         with self._lock:

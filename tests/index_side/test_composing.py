@@ -30,6 +30,13 @@ def test_a_way_goes_on_with_what_refers_back_to_it() -> None:
     assert belonging(Wish.MANNER, STORY, 2) == range(2, 3)
 
 
+def test_where_the_reader_finds_as_much_in_the_next_sentence_that_one_belongs_too() -> None:
+    told = beside("The sole gapes at the toe.", "Clean both faces.", "Ann came home.")
+    assert belonging(Wish.MANNER, told, 0) == range(1)
+    assert belonging(Wish.MANNER, told, 0, goes_on=True) == range(2)
+    assert belonging(Wish.FACT, told, 0, goes_on=True) == range(1)
+
+
 def test_a_sentence_without_a_reason_goes_on_to_the_one_behind_it() -> None:
     bare = beside("Fireworks are off.", "Herons nest there.", "The noise drives them away.")
     assert belonging(Wish.REASON, bare, 0) == range(3)

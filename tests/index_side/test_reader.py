@@ -176,6 +176,15 @@ def test_a_sentence_that_leans_on_the_one_before_it_is_read_with_that_one(
     assert span.alone != span.margin
 
 
+def test_it_tells_how_far_the_next_sentence_is_behind(reader: SpanReader) -> None:
+    told = ("Ada Thorne built the tower.", "Ben Hale built the tower too.", "A gull sat there.")
+    span = reader.read("Who built the tower?", [passage(" ".join(told), *told)])
+    assert span.next_lead is not None
+    assert span.lead == span.next_lead < 4
+    last = reader.read("What sat there?", [passage(" ".join(told), *told)])
+    assert last.next_lead is None
+
+
 def test_what_is_too_long_is_cut_as_the_tokenizer_would_cut_it(reader: SpanReader) -> None:
     pairs = [("Who built it?", "Ada built it, and a gull sat there. " * 60), ("When?", "In 1881.")]
     own = reader._model().tokenizer.encode_batch(pairs)
