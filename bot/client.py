@@ -210,7 +210,7 @@ class ArticleBot(commands.AutoShardedBot):
                 # Not for ever: a loop that ends meanwhile would never tell.
                 while not (sending.done() or self.closing):
                     futures.wait([sending], LOOK_S)
-                if not sending.done():
+                if not sending.done():  # it ends with the loop, and is sent again next time
                     return False
                 sending.result()
                 record.keep(place, payload)

@@ -13,12 +13,12 @@ from index.candidates import Found, TextOf, exact
 from index.composing import MOST_SENTENCES, REACH, Beside, belonging, is_item
 from index.confidence import Signals, confidence
 from index.coverage import Coverage
-from index.gathering import Block, Run, blocks, passages
+from index.gathering import Block, blocks, passages
 from index.generation import Generation
 from index.intent import Wish
 from index.reader import Reader, Span
 from index.summarising import summary
-from index.types import Quote, Scope
+from index.types import Hit, Quote, Scope
 
 _WINDOWS_FOR_COVERAGE = 5
 LONGEST_OWN_SUMMARY = 8
@@ -56,7 +56,7 @@ class Reading:
     quote: Quote
     quotes: tuple[Quote, ...]
     signals: Signals
-    runs: tuple[Run, ...]
+    hits: tuple[Hit, ...]
     itemised: bool = False
     """Whether the quotes are the items of a list, which answer together and not by a part."""
     announced: float = 0.0
@@ -88,9 +88,10 @@ def read(
     chosen = _sentence_with(found, block, start, end)
     generation, row = found.generation(chosen), int(found.rows[chosen])
     quote = quoted(generation, row, text_of)
+    as_good = span.next_lead is not None and span.next_lead < NEARLY
     quotes = tuple(
         quote if beside == row else quoted(generation, beside, text_of)
-        for beside in _belonging(generation, row, wish, text_of, words, goes_on=_goes_on(span))
+        for beside in _belonging(generation, row, wish, text_of, words, as_good=as_good)
     )
     signals = _signals(found, block, chosen, quote, span, coverage, text_of)
     itemised = len(quotes) > 1 and is_item(text_of(*_version(generation, row)), quote.start)
@@ -215,11 +216,6 @@ def _own_summary(generation: Generation, article: int, text: str) -> list[int]:
     return []
 
 
-def _goes_on(span: Span) -> bool:
-    """Whether the next sentence reads nearly as much like the answer."""
-    return span.next_lead is not None and span.next_lead < NEARLY
-
-
 def _belonging(
     generation: Generation,
     row: int,
@@ -227,7 +223,7 @@ def _belonging(
     text_of: TextOf,
     words: Sequence[str],
     *,
-    goes_on: bool = False,
+    as_good: bool = False,
 ) -> range:
     """The rows of the sentences that answer together with the one at ``row``."""
     sentences = generation.parts.sentences
@@ -250,7 +246,7 @@ def _belonging(
         )
         for one in sentences[first : last + 1]
     ]
-    chosen = belonging(wish, beside, row - first, words, goes_on=goes_on)
+    chosen = belonging(wish, beside, row - first, words, as_good=as_good)
     return range(first + chosen.start, first + chosen.stop)
 
 
@@ -314,7 +310,7 @@ def _signals(  # noqa: PLR0917 - all that is known of one answer
         context_coverage=block.evidence[block.members.index(chosen)].coverage,
         lead=span.lead,
         margin=span.margin,
-        alone=span.alone,
+        verified=span.verified,
     )
 
 

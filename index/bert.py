@@ -8,7 +8,9 @@ tests hold its output against that reference.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, takewhile
 from queue import LifoQueue
 from typing import Any, NamedTuple, TypeAlias
 
@@ -63,7 +65,8 @@ class Bert:
     """``weights`` by the names of transformers' BertModel; ``head`` may add a linear layer.
 
     Thread-safe, and no more calls run at once than there are cores for; ``half`` computes in
-    bfloat16, which the processor must have.
+    bfloat16, which the processor must have. ``tapped`` tells what comes out of the first so many
+    layers too, for an ``Upper``.
     """
 
     def __init__(
@@ -73,41 +76,90 @@ class Bert:
         head: tuple[Floats, Floats] | None = None,
         threads: int = 1,
         half: bool = False,
+        tapped: int | None = None,
     ) -> None:
         self._words = _float(weights["embeddings.word_embeddings.weight"])
         self._places = _float(weights["embeddings.position_embeddings.weight"])
         self._types = _float(weights["embeddings.token_type_embeddings.weight"])
-        self._compiled = ov.Core().compile_model(
-            _graph(weights, head),
-            "CPU",
-            {
-                hint.inference_precision: ov.Type.bf16 if half else ov.Type.f32,
-                hint.performance_mode: hint.PerformanceMode.LATENCY,
-                inference_num_threads: threads,
-                num_streams: 1,
-            },
-        )
-        # A request serves one call at a time, and has working memory of its own.
-        self._idle: LifoQueue[Any] = LifoQueue()
-        for _ in range(max(1, (os.cpu_count() or 1) // threads)):
-            self._idle.put(self._compiled.create_infer_request())
+        self._network = _Compiled(_graph(weights, head, tapped), threads=threads, half=half)
         # They pack the weights for this processor; ``weights`` are idle from here on.
         for tokens in _FEW_AND_MANY:
             self(Rows(*np.ones((3, 1, tokens), dtype=np.int64)))
 
     def __call__(self, rows: Rows) -> Floats:
         """Shape (rows, tokens, width): the last layer's states, or what the head makes of them."""
+        return self.tap(rows)[0]
+
+    def tap(self, rows: Rows) -> list[Floats]:
+        """The same, and the states behind the layers that are tapped."""
         tokens = rows.ids.shape[1]
         padding = ((0, 0), (0, -tokens % _STEP))
         rows = Rows(*(np.pad(part, padding) for part in rows))
         # Looked up here, so that the words' vectors are not kept a second time.
         embedded = self._words[rows.ids] + self._places[: rows.ids.shape[1]]
         embedded += self._types[rows.types]
-        unseen = np.where(rows.mask[:, None, None, :] > 0, 0.0, _FAR_BELOW)
+        found = self._network(embedded, _unseen(rows.mask))
+        return [states[:, :tokens] for states in found]
+
+
+class Upper:
+    """The layers of a BERT from ``first`` on, and a head: of states that another tells.
+
+    Thread-safe, as ``Bert`` is.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        first: int,
+        head: tuple[Floats, Floats],
+        *,
+        threads: int = 1,
+        half: bool = False,
+    ) -> None:
+        states = op.parameter([-1, -1, head[0].shape[1]], np.float32, name="states")
+        unseen = op.parameter([-1, 1, 1, -1], np.float32, name="unseen")
+        state = states
+        for layer in _layers(weights, first):
+            state = _layer(state, unseen, weights, layer)
+        model = ov.Model([_affine(state, *head)], [states, unseen])
+        self._network = _Compiled(model, threads=threads, half=half)
+
+    def __call__(self, states: Floats, mask: Integers) -> Floats:
+        """States of shape (rows, tokens, width) -> what the head makes of the last layer's."""
+        tokens = states.shape[1]
+        padding = (0, -tokens % _STEP)
+        states = np.pad(states, ((0, 0), padding, (0, 0)))
+        (found,) = self._network(states, _unseen(np.pad(mask, ((0, 0), padding))))
+        return found[:, :tokens]
+
+
+class _Compiled:
+    """A graph that the processor runs, for several threads at a time."""
+
+    def __init__(self, model: Any, *, threads: int, half: bool) -> None:
+        precision = ov.Type.bf16 if half else ov.Type.f32
+        options = {
+            hint.inference_precision: precision,
+            hint.performance_mode: hint.PerformanceMode.LATENCY,
+            inference_num_threads: threads,
+            num_streams: 1,
+        }
+        # OpenVINO gives the thread that compiles a stack for its signals, which is gone before the
+        # thread lets go of it: the next signal would end the process. So the thread goes first.
+        with ThreadPoolExecutor(1, "compiling") as aside:
+            compile_model = ov.Core().compile_model
+            self._compiled = aside.submit(compile_model, model, "CPU", options).result()
+        # A request serves one call at a time, and has working memory of its own.
+        self._idle: LifoQueue[Any] = LifoQueue()
+        for _ in range(max(1, (os.cpu_count() or 1) // threads)):
+            self._idle.put(self._compiled.create_infer_request())
+
+    def __call__(self, *inputs: Floats) -> list[Floats]:
         request = self._idle.get()
         try:
-            found = request.infer([embedded, unseen.astype(np.float32)])
-            return np.array(found[0][:, :tokens], dtype=np.float32)
+            found = request.infer(list(inputs))
+            return [np.array(found[number], dtype=np.float32) for number in range(len(found))]
         finally:
             self._idle.put(request)
 
@@ -117,24 +169,40 @@ def fast_bfloat16() -> bool:
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _graph(weights: Weights, head: tuple[Floats, Floats] | None) -> Any:
+def _unseen(mask: Integers) -> Floats:
+    far_below = np.where(mask[:, None, None, :] > 0, 0.0, _FAR_BELOW)
+    return far_below.astype(np.float32)
+
+
+def _graph(weights: Weights, head: tuple[Floats, Floats] | None, tapped: int | None) -> Any:
     width = weights["embeddings.word_embeddings.weight"].shape[1]
     embedded = op.parameter([-1, -1, width], np.float32, name="embedded")
     unseen = op.parameter([-1, 1, 1, -1], np.float32, name="unseen")
     state = _norm(embedded, weights, "embeddings.LayerNorm")
-    layer = 0
-    while f"encoder.layer.{layer}.output.dense.weight" in weights:
-        name = f"encoder.layer.{layer}"
-        attended = _attention(state, unseen, weights, f"{name}.attention.self")
-        attended = _linear(attended, weights, f"{name}.attention.output.dense")
-        state = _norm(op.add(attended, state), weights, f"{name}.attention.output.LayerNorm")
-        inner = op.gelu(_linear(state, weights, f"{name}.intermediate.dense"), "erf")
-        inner = _linear(inner, weights, f"{name}.output.dense")
-        state = _norm(op.add(inner, state), weights, f"{name}.output.LayerNorm")
-        layer += 1
+    beside = []
+    for layer in _layers(weights, 0):
+        if layer == tapped:
+            beside.append(state)
+        state = _layer(state, unseen, weights, layer)
     if head is not None:
         state = _affine(state, *head)
-    return ov.Model([state], [embedded, unseen])
+    return ov.Model([state, *beside], [embedded, unseen])
+
+
+def _layers(weights: Weights, first: int) -> Iterator[int]:
+    return takewhile(
+        lambda layer: f"encoder.layer.{layer}.output.dense.weight" in weights, count(first)
+    )
+
+
+def _layer(state: Node, unseen: Node, weights: Weights, layer: int) -> Node:
+    name = f"encoder.layer.{layer}"
+    attended = _attention(state, unseen, weights, f"{name}.attention.self")
+    attended = _linear(attended, weights, f"{name}.attention.output.dense")
+    state = _norm(op.add(attended, state), weights, f"{name}.attention.output.LayerNorm")
+    inner = op.gelu(_linear(state, weights, f"{name}.intermediate.dense"), "erf")
+    inner = _linear(inner, weights, f"{name}.output.dense")
+    return _norm(op.add(inner, state), weights, f"{name}.output.LayerNorm")
 
 
 def _attention(state: Node, unseen: Node, weights: Weights, name: str) -> Node:

@@ -61,7 +61,7 @@ def find(
     """Gather candidates from every index and fuse their scores on one scale."""
     parts = [s.generation.candidates(query, words, CANDIDATES, s.live) for s in searched]
     terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in parts[0].terms}
-    scaled = scale(terms)
+    scaled = scale({name: terms[name] * (name in weights) for name in terms})
     return Found(
         generations=tuple(s.generation for s in searched),
         generation_of=np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts]),

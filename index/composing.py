@@ -62,12 +62,12 @@ def belonging(
     chosen: int,
     asked: Sequence[str] = (),
     *,
-    goes_on: bool = False,
+    as_good: bool = False,
 ) -> range:
     """Which of neighbouring sentences make the answer together; ``chosen`` is among them.
 
     ``asked`` are the question's words, stemmed: of several things that it asks for, one may
-    stand in the next sentence. ``goes_on``: the reader found nearly as much of an answer there.
+    stand in the next sentence. ``as_good``: for the reader that one is nearly as good.
     """
     own = sentences[chosen]
     if wish not in {Wish.LIST, Wish.REASON, Wish.MANNER}:
@@ -75,7 +75,10 @@ def belonging(
     following = sentences[chosen + 1] if chosen + 1 < len(sentences) else None
     end = own.text.rstrip()[-1:]
     # "To enter you need", without a sign at its end, and the items below it.
-    leads_in = end == ":" or bool(following and following.item and not own.item and end.isalnum())
+    as_good = as_good and wish is not Wish.REASON
+    leads_in = end == ":" or bool(
+        following and following.item and not own.item and (end.isalnum() or as_good)
+    )
     if wish is Wish.LIST and own.item:
         return _list_around(sentences, chosen)
     if own.item or leads_in:  # the steps of a procedure, or what the colon promises
@@ -89,12 +92,12 @@ def belonging(
     announces = wish is Wish.LIST and bool(following and _BEGINS.match(following.text))
 
     def belongs(one: Beside) -> bool:
+        if as_good and one is following:  # in the next paragraph too: the reader has read it
+            return True
         follows = (_LISTS_ON if wish is Wish.LIST else _GOES_ON).match(one.text) or (
             announces and one is following
         )
         wanted = anything or bool(follows) or bool(missing.intersection(tokens(one.text)))
-        if goes_on and one is following:
-            return True
         return wanted and one.paragraph == own.paragraph
 
     return _until(sentences, chosen, belongs, MOST_SENTENCES + announces)
@@ -118,12 +121,12 @@ def _list_around(sentences: Sequence[Beside], chosen: int) -> range:
 
 
 def _until(
-    sentences: Sequence[Beside], first: int, goes_on: Callable[[Beside], bool], most: int
+    sentences: Sequence[Beside], first: int, belongs: Callable[[Beside], bool], most: int
 ) -> range:
     last, used = first, len(sentences[first].text)
     for i in range(first + 1, min(len(sentences), first + most)):
         used += len(sentences[i].text)
-        if used > MOST_CHARS or not goes_on(sentences[i]):
+        if used > MOST_CHARS or not belongs(sentences[i]):
             break
         last = i
     return range(first, last + 1)

@@ -2,13 +2,11 @@
 
 Two logistic models, multiplied: whether the article speaks of the matter at all, by the best
 cosines, by how much of the question's weight of words the nearest windows hold, and by the
-chosen sentence's cosine and the reader's margin; and, if so, whether that sentence is the
-right one: by the margin, by the margin when the reader reads the sentence alone, and by how
-many of the question's words the windows hold and neither the sentence nor the one before it
-does. Where the reader has no margin, by the sentence's cosine, its own words and its lead.
-
-That margin lifts the AUROC against what is left open from 0.751 to 0.773 on SQuAD's
-development questions, those words to 0.792 (two folds; ``index/data/READER.md`` has more).
+chosen sentence's cosine, the reader's margin and that of the verifier, which reads this
+sentence alone; and, if so, whether the sentence is the right one: by both margins, and by how
+many of the question's words the windows hold and neither it nor the one before it does.
+Where the reader has no margin, by the sentence's cosine, its own words and its lead. What each
+part is worth stands in ``index/data/READER.md``.
 
 Fitted by ``python -m tests.bench.fit_confidence``, both at once for the packaged reader, which
 knows its training articles by heart, on SQuAD's development questions and the written ones.
@@ -22,7 +20,7 @@ import math
 from dataclasses import dataclass
 
 _PICKED = ((-12.199, 16.680, 5.301, 9.287), (-2.586, 1.901, 2.043, 4.779))
-_READ = ((-5.217, 5.561, 5.171, 2.085, 5.284, 0.216), (-0.273, 0.141, 0.151, -3.903))
+_READ = ((-5.317, 5.645, 4.971, 2.349, 5.136, 0.188, 0.153), (0.147, 0.076, 0.210, -3.835))
 """Bias and slopes of both models, for an answer without a margin and for one with it."""
 
 
@@ -33,7 +31,7 @@ class Signals:
     ``coverage`` is the share of the question's words, weighed by their rarity (IDF),
     that the best of the nearest windows holds, ``quote_coverage`` that of the chosen
     sentence, ``context_coverage`` that of it and the one before it; ``lead`` is how far the
-    reader's choice is ahead of its second, ``margin`` how far ahead of "not here", and ``alone``
+    reader's choice is ahead of its second, ``margin`` how far ahead of "not here", and ``verified``
     that of the sentence by itself; None where the reader cannot tell.
     """
 
@@ -45,7 +43,7 @@ class Signals:
     context_coverage: float
     lead: float
     margin: float | None = None
-    alone: float | None = None
+    verified: float | None = None
 
 
 def confidence(signals: Signals) -> float:
@@ -57,15 +55,19 @@ def confidence(signals: Signals) -> float:
 def matter(signals: Signals) -> tuple[float, ...]:
     """What the first model looks at."""
     best = signals.best_sentence_cosine, signals.best_window_cosine, signals.coverage
-    return best if signals.margin is None else (*best, signals.quote_cosine, signals.margin)
+    return best if signals.margin is None else (*best, signals.quote_cosine, *_margins(signals))
 
 
-def own(signals: Signals) -> tuple[float, float, float]:
+def own(signals: Signals) -> tuple[float, ...]:
     """What the second model looks at."""
     if signals.margin is None:
         return signals.quote_cosine, signals.quote_coverage, signals.lead
-    alone = signals.margin if signals.alone is None else signals.alone
-    return signals.margin, alone, signals.coverage - signals.context_coverage
+    return *_margins(signals), signals.coverage - signals.context_coverage
+
+
+def _margins(signals: Signals) -> tuple[float, float]:
+    margin = signals.margin or 0.0
+    return margin, margin if signals.verified is None else signals.verified
 
 
 def _logistic(weights: tuple[float, ...], *values: float) -> float:

@@ -16,14 +16,14 @@ class Coverage:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = sorted(set(words))
-        self._rarity: dict[int, dict[str, float]] = {}
+        self._rarity: dict[Generation, dict[str, float]] = {}
 
     def of(self, generation: Generation, text: str) -> float:
         """0..1, by the rarity (IDF) of the words in that index; 0 for a question without words."""
         # Looked up once: in a database each time would be a query.
-        if (rarity := self._rarity.get(id(generation))) is None:
+        if (rarity := self._rarity.get(generation)) is None:
             weights = generation.parts.window_words.idf(self._words)
             rarity = dict(zip(self._words, weights.tolist(), strict=True))
-            self._rarity[id(generation)] = rarity
+            self._rarity[generation] = rarity
         total = sum(rarity.values())
         return sum(rarity[word] for word in rarity.keys() & tokens(text)) / total if total else 0.0

@@ -23,6 +23,7 @@ from index.answering import Reading, read
 from index.candidates import Found, find
 from index.catalogue import Catalogue
 from index.chunking import paragraphs
+from index.coverage import Coverage
 from index.embedding import Embedder, Vectors
 from index.errors import (
     ArticleNotFound,
@@ -30,7 +31,7 @@ from index.errors import (
     DeadlineExceeded,
 )
 from index.followup import leans, resolved
-from index.gathering import passages
+from index.gathering import Block, blocks, passages
 from index.generation import Searched
 from index.intake import (
     Intake,
@@ -282,7 +283,7 @@ class Engine(Rehearsals):
         def attempt() -> list[Hit]:
             searched = self._library.searched(scope)
             found = _found(searched, vector, tokens(text), self._weights)
-            return [run.hit for run in passages(found, self._text, at_least=limit, most=limit)]
+            return list(passages(found, self._text, at_least=limit, most=limit))
 
         return patiently(attempt, Deadline(None))
 
@@ -324,12 +325,18 @@ class Engine(Rehearsals):
         found = _found(searched, vector, words, self._weights)
         return read(found, question, words, self._reader, self._text, wish=wish)
 
+    def read_for(self, question: str, scope: Scope) -> tuple[Block, ...]:
+        """What a reader is given for a question, to train it and to measure it by."""
+        words = tokens(question)
+        vector = self._questions.encode([question])[0]
+        found = _found(self._library.searched(scope), vector, words, self._weights)
+        return blocks(found, self._text, Coverage(words))
+
     def _overview(
         self, question: str, wanted: Intent, searched: Sequence[Searched]
     ) -> Answer | None:
         vector = self._questions.encode([question])[0]
-        runs = passages(_found(searched, vector, tokens(question), self._weights), self._text)
-        hits = tuple(run.hit for run in runs)
+        hits = passages(_found(searched, vector, tokens(question), self._weights), self._text)
         # A server that has articles of its own means those, unless it names a shared one.
         for one in searched if wanted.named else searched[:1]:
             stored = self._catalogue.articles(one.generation.scope)
@@ -423,7 +430,6 @@ def _kind(wish: Wish, reading: Reading) -> Kind:
 
 def _answer(checked: Checked, wish: Wish, reading: Reading, threshold: float) -> Answer:
     question = checked.text
-    hits = tuple(run.hit for run in reading.runs)
     chat = checked.kind is Kind.CHAT
     if chat or reading.confidence < threshold:
         return Answer(
@@ -432,7 +438,7 @@ def _answer(checked: Checked, wish: Wish, reading: Reading, threshold: float) ->
             confidence=0.0 if chat else reading.confidence,
             threshold=threshold,
             elapsed_ms=0.0,
-            passages=hits,
+            passages=reading.hits,
         )
     start, end, text = _marked(wish, reading)
     return Answer(
@@ -445,5 +451,5 @@ def _answer(checked: Checked, wish: Wish, reading: Reading, threshold: float) ->
         start=start,
         end=end,
         quotes=reading.quotes,
-        passages=hits,
+        passages=reading.hits,
     )

@@ -15,19 +15,11 @@ from index.reader import Candidate, ReadingPassage
 from index.types import Hit, Passage
 
 BUDGET_CHARS = 2800
-"""Characters of the article that are read for one question."""
+"""Characters of the article that are shown for one question."""
 BLOCKS = 6
 BLOCK_CHARS = (220, 600)
 """A block that is read is filled from beside its paragraph up to the first, from within it
 up to the second; those the reader was trained on were of like size."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Neighbouring candidates and the passage that they make together."""
-
-    members: tuple[int, ...]
-    hit: Hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +38,12 @@ class Block:
 
 def passages(
     found: Found, text_of: TextOf, *, at_least: int = 1, most: int | None = None
-) -> tuple[Run, ...]:
+) -> tuple[Hit, ...]:
     """The best candidates within the budget, neighbours merged, best first."""
     lengths = (found.sentences["end"] - found.sentences["start"]).tolist()
     chosen = within_budget(found.scores, lengths, BUDGET_CHARS, at_least=at_least)
     places = {i: _place(found, i) for i in chosen}
-    return tuple(_run(found, members, text_of) for members in merge_neighbours(places)[:most])
+    return tuple(_hit(found, members, text_of) for members in merge_neighbours(places)[:most])
 
 
 def blocks(found: Found, text_of: TextOf, coverage: Coverage) -> tuple[Block, ...]:
@@ -143,7 +135,7 @@ def _place(found: Found, i: int) -> Place:
     )
 
 
-def _run(found: Found, members: Sequence[int], text_of: TextOf) -> Run:
+def _hit(found: Found, members: Sequence[int], text_of: TextOf) -> Hit:
     first, last = members[0], members[-1]
     article = found.article(first)
     scope = found.generation(first).scope
@@ -157,4 +149,4 @@ def _run(found: Found, members: Sequence[int], text_of: TextOf) -> Run:
         end=end,
         text=exact(text_of(scope, article.id, article.version), start, end),
     )
-    return Run(tuple(members), Hit(passage, max(float(found.scores[i]) for i in members)))
+    return Hit(passage, max(float(found.scores[i]) for i in members))

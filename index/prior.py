@@ -14,17 +14,16 @@ on two folds of articles, each judged by the other's weights.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 _SLOPES = (3.75, 4.48, 6.71, 5.30, 2.10)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Each 0..1. The cosines are scaled over the candidates of the question; ``passage`` is the
-    best fused score of the sentences that are read together, ``coverage`` the share of the
-    question's words in the sentence and the one before it, and ``place`` how many sentences of the
-    passage stand before it, as a share.
+    best fused score of the sentences that are read together; ``coverage``, the share of the
+    question's words that the sentence and the one before it in that passage hold; and ``place``,
+    how many sentences of the passage stand before it, as a share.
     """
 
     sentence_cosine: float
@@ -36,5 +35,4 @@ class Evidence:
 
 def prior(evidence: Evidence) -> float:
     """On the scale of the reader's margin: the higher, the likelier it answers."""
-    values: tuple[float, ...] = astuple(evidence)
-    return sum(slope * value for slope, value in zip(_SLOPES, values, strict=True))
+    return sum(slope * value for slope, value in zip(_SLOPES, evidence, strict=True))

@@ -37,8 +37,8 @@ class Span:
 
     ``lead`` is how far it is ahead of the best answer in another sentence, ``next_lead`` of the
     best one in the sentence after its own, where that can be quoted; ``margin``, how
-    far ahead of "not here", and ``alone`` the same when its sentence is read without what
-    stands around it; both are None from a reader that cannot tell.
+    far ahead of "not here", and ``verified`` the same when its sentence is read without what
+    stands around it: both are None from a reader that cannot tell.
     """
 
     passage: int
@@ -48,7 +48,7 @@ class Span:
     lead: float
     next_lead: float | None = None
     margin: float | None = None
-    alone: float | None = None
+    verified: float | None = None
 
 
 class Reader(Protocol):

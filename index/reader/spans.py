@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
-from index.bert import Bert, Floats, Rows, fast_bfloat16
+from index.bert import Bert, Floats, Rows, Upper, fast_bfloat16
 from index.errors import ModelError
 from index.reader import Candidate, ReadingPassage, Span
 from index.weights import (
@@ -41,12 +42,15 @@ of 1,000 development questions got another span than in full precision."""
 NULL_WEIGHT = 0.58
 """Of the score of "not here", when sentences of different passages are compared: the margin
 takes all of it away, of which this much is given back. Fitted with ``index.prior``."""
+VERIFIED_FROM = 3
+"""The verifier shares the reader's layers below this one."""
 FAR_AHEAD = 12.0
 """What no unread passage makes up for by what it reads: with 12 all of 6,700 development
 questions got the sentence that they get when all is read, for three fifths of the reading; with 11
 three did not."""
 
-_LEANS = re.compile(
+_UNWEIGHED = (0.0, 0.0)
+LEANS = re.compile(
     r"\W*(?:it|he|she|they|this|that|these|those|his|her|their|its)\b", re.IGNORECASE
 )
 _ASKS = re.compile(
@@ -62,13 +66,15 @@ Network = Callable[[Rows], Floats]
 class Model(NamedTuple):
     """A network and its tokenizer, which neither pads nor cuts, and the number by which to pad.
 
-    ``exact`` makes the same network in full precision, where ``network`` is not.
+    ``exact`` makes the same network in full precision, where ``network`` is not. ``verifier``
+    was trained on single sentences; None: the network looks at them itself.
     """
 
     network: Network
     tokenizer: Tokenizer
     padding: int = 0
     exact: Callable[[], Network] | None = None
+    verifier: Network | None = None
 
 
 class _Marked(NamedTuple):
@@ -82,12 +88,21 @@ class _Marked(NamedTuple):
 class SpanReader:
     """Loads network and tokenizer with ``load`` when first needed. Thread-safe.
 
-    ``prior_weight`` is what a sentence's prior counts beside what the network says.
+    ``prior_weight`` is what a sentence's prior counts beside what the network says, and
+    ``null_weight`` its "not here" where passages are compared: 0 for a network whose scores
+    mean nothing beyond their passage.
     """
 
-    def __init__(self, load: Callable[[], Model], *, prior_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Model],
+        *,
+        prior_weight: float = 1.0,
+        null_weight: float = NULL_WEIGHT,
+    ) -> None:
         self._load = load
         self._prior_weight = prior_weight
+        self._null_weight = null_weight
         self._lock = threading.Lock()
         self._loaded: Model | None = None
 
@@ -100,17 +115,17 @@ class SpanReader:
         half: bool | None = None,
         **options: Any,
     ) -> Self:
-        """The reader that comes with the program, or others trained like it (``weights``).
+        """The reader that comes with the program; with ``weights``, one trained like it, which
+        has no verifier.
 
         ``half`` computes in bfloat16; None does where the processor is made for it.
         """
-        shipped = Path(str(resources.files("index") / "data" / "reader.safetensors"))
-        return cls(partial(_packaged, weights or shipped, threads, half), **options)
+        return cls(partial(_packaged, weights, threads, half), **options)
 
     @classmethod
     def named(cls, name: str, *, threads: int = 1, **options: Any) -> Self:
         """Any extractive model that transformers loads by name or folder."""
-        return cls(partial(_named, name, threads), **options)
+        return cls(partial(_named, name, threads), null_weight=0.0, **options)
 
     def read(self, question: str, passages: Sequence[ReadingPassage]) -> Span:
         model = self._model()
@@ -122,9 +137,8 @@ class SpanReader:
             # One at a time: together they would take as long, and be padded.
             rows = Rows.of([encodings[number]], model.padding, MAX_TOKENS)
             scores = network(rows)[0]
-            return list(
-                _marked(number, passages[number], encodings[number], scores, self._prior_weight)
-            )
+            weights = self._prior_weight, self._null_weight
+            return list(_marked(number, passages[number], encodings[number], scores, weights))
 
         found: list[_Marked] = []
         # The likeliest first, so that most of the others need not be read.
@@ -143,18 +157,12 @@ class SpanReader:
                 found += marked(model.exact(), number)
         found.sort(key=lambda one: -one.span.score)
         best = found[0].span
-        second = found[1].span.score if len(found) > 1 else best.score - FAR_AHEAD
-        after = [
-            one
-            for one in found
-            if one.span.passage == best.passage and one.sentence.start > found[0].sentence.start
-        ]
-        following = min(after, key=lambda one: one.sentence.start, default=None)
+        second = found[1].span.score if len(found) > 1 else best.score
         return replace(
             best,
             lead=best.score - second,
-            next_lead=None if following is None else best.score - following.span.score,
-            alone=_alone(model, asked, passages[best.passage], found[0]),
+            next_lead=_next_lead(found, passages[best.passage]),
+            verified=_verified(model, asked, passages[best.passage], found[0]),
         )
 
     def _model(self) -> Model:
@@ -164,23 +172,52 @@ class SpanReader:
         return self._loaded
 
 
-def _packaged(path: Path, threads: int, half: bool | None) -> Model:
+class _Trained(NamedTuple):
+    """What was trained, by the names of ``index.bert``; ``file`` is where it is mapped from."""
+
+    file: Weights
+    layers: dict[str, npt.NDArray[Any]]
+    head: tuple[Floats, Floats]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        file = Weights.widened(path)
+        layers = {name.removeprefix("encoder."): array for name, array in file.items()}
+        return cls(file, layers, (layers["head.weight"], layers["head.bias"]))
+
+
+def _packaged(path: Path | None, threads: int, half: bool | None) -> Model:
     words = packaged_weights()
+    data = Path(str(resources.files("index") / "data"))
     try:
-        trained = Weights.widened(path)
-        layers = {name.removeprefix("encoder."): array for name, array in trained.items()}
-        head = layers["head.weight"], layers["head.bias"]
+        reader = _Trained.read(path or data / "reader.safetensors")
         half = fast_bfloat16() if half is None else half
-        bert = partial(Bert, {**layers, **embeddings(words)}, head=head, threads=threads)
-        network = bert(half=half)
-        trained.release()
+        weights = {**reader.layers, **embeddings(words)}
+        bert = partial(Bert, weights, head=reader.head, threads=threads)
+        network, verifier = bert(half=half, tapped=VERIFIED_FROM), None
+        if path is None:  # other weights have no verifier, which stands on these
+            own = _Trained.read(data / "verifier.safetensors")
+            upper = Upper(own.layers, VERIFIED_FROM, own.head, threads=threads, half=half)
+            verifier = _above(network, upper)
+            own.file.release()
+        reader.file.release()
         words.release()
     except Exception as error:
         raise ModelError(
-            f"the reader cannot be loaded from {path} ({error});"
+            f"the reader cannot be loaded from {path or data} ({error});"
             " install article-bot again, or set READER to none"
         ) from error
-    return Model(network, packaged_tokenizer(), exact=_once(bert) if half else None)
+    return Model(
+        network, packaged_tokenizer(), exact=_once(bert) if half else None, verifier=verifier
+    )
+
+
+def _above(network: Bert, verifier: Upper) -> Network:
+    def scores(rows: Rows) -> Floats:
+        _, states = network.tap(rows)
+        return verifier(states, rows.mask)
+
+    return scores
 
 
 def _once(make: Callable[[], Network]) -> Callable[[], Network]:
@@ -210,9 +247,16 @@ def _named(name: str, threads: int) -> Model:
 
 
 def _marked(
-    number: int, passage: ReadingPassage, encoding: Encoding, scores: Floats, weight: float
+    number: int,
+    passage: ReadingPassage,
+    encoding: Encoding,
+    scores: Floats,
+    weights: tuple[float, float],
 ) -> Iterator[_Marked]:
-    """The best span within each sentence of a passage that the network read so far."""
+    """The best span within each sentence of a passage that the network read so far.
+
+    ``weights``: of the sentence's prior, and of "not here".
+    """
     inside = np.array([part == 1 for part in encoding.sequence_ids[: len(scores)]])
     inside[-1] = False  # a special token, whatever stood there before the passage was cut
     starts, ends = scores[inside].T
@@ -236,7 +280,7 @@ def _marked(
         sums = np.where(allowed > 0, sums, -np.inf)
         first, last = divmod(int(sums.argmax()), len(tokens))
         margin = float(sums[first, last]) - null
-        beside = NULL_WEIGHT * null + weight * sentence.prior
+        beside = weights[0] * sentence.prior + weights[1] * null
         sums[first, last] = -np.inf
         start, end = _whole_words(
             passage.text, int(offsets[tokens[first], 0]), int(offsets[tokens[last], 1]), sentence
@@ -246,7 +290,7 @@ def _marked(
         yield _Marked(span, sentence, float(sums.max()) - null + beside)
 
 
-def _alone(model: Model, question: str, passage: ReadingPassage, chosen: _Marked) -> float | None:
+def _verified(model: Model, question: str, passage: ReadingPassage, chosen: _Marked) -> float:
     """The margin of the chosen sentence without what stands around it, which makes it look like
     an answer that it is not. One that leans on the sentence before it ("It said that ...") is
     read with that one, as it does not say of what it speaks. In half precision where the network
@@ -254,15 +298,24 @@ def _alone(model: Model, question: str, passage: ReadingPassage, chosen: _Marked
     """
     own = chosen.sentence
     start = own.start
-    if _LEANS.match(passage.text, own.start):
+    if LEANS.match(passage.text, own.start):
         start = max((s.start for s in passage.sentences if s.start < own.start), default=start)
     text = passage.text[start : own.end]
-    if text == passage.text:
-        return chosen.span.margin
     encoding = model.tokenizer.encode(question, text)
-    scores = model.network(Rows.of([encoding], model.padding, MAX_TOKENS))[0]
+    scores = (model.verifier or model.network)(Rows.of([encoding], model.padding, MAX_TOKENS))[0]
     whole = ReadingPassage(text, (Candidate(own.start - start, len(text), 0.0),))
-    return next(_marked(0, whole, encoding, scores, 0.0), chosen).span.margin
+    return next(_marked(0, whole, encoding, scores, _UNWEIGHED), chosen).span.margin or 0.0
+
+
+def _next_lead(found: Sequence[_Marked], passage: ReadingPassage) -> float | None:
+    """How far the first is ahead of the sentence after it in its passage."""
+    best = found[0]
+    after = [one for one in passage.sentences if one.start > best.sentence.start]
+    following = min(after, key=lambda one: one.start, default=None)
+    for one in found:
+        if one.span.passage == best.span.passage and one.sentence is following:
+            return best.span.score - one.span.score
+    return None
 
 
 def _close(found: Sequence[_Marked]) -> list[_Marked]:
@@ -290,5 +343,5 @@ def _whole(passages: Sequence[ReadingPassage]) -> Span:
         key=lambda pair: pair[1].prior,
     )
     return Span(
-        number, sentence.start, sentence.end, sentence.prior, lead=0.0, margin=0.0, alone=0.0
+        number, sentence.start, sentence.end, sentence.prior, lead=0.0, margin=0.0, verified=0.0
     )

@@ -1,11 +1,12 @@
 """Train the reader: python -m index.training OUT --hard FILE... --easy FILE... --written FOLDER
 
-OUT/reader.safetensors is what `index/data` ships. Three stages: the first teaches the
-embedding model to mark answers; the second goes on from there with near-misses of every
-sort that a rule can make; the third with questions and near-misses that were written down
-for articles of the kinds that people keep. The second and the third run twice, each in
+OUT/reader.safetensors and OUT/verifier.safetensors are what `index/data` ships. Three stages: the
+first teaches the embedding model to mark answers; the second goes on from there with near-misses
+of every sort that a rule can make; the third with questions and near-misses that were written
+down for articles of the kinds that people keep. The second and the third run twice, each in
 an order of its own, and end as the mean of both runs' last checkpoints (Wortsman et al.
-2022, "Model soups"). The reader lies between both.
+2022, "Model soups"). The reader lies between both. From there the verifier's own layers learn to
+tell single sentences that answer from those that only look so.
 
 Files are in the format of SQuAD, folders as ``index.training.written`` reads them.
 ``--hard`` ones are asked against whole articles, with negatives that retrieval finds;
@@ -21,18 +22,20 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from index.training.examples import FIRST, SECOND, THIRD, Mix
-from index.training.running import Run, between, merge, train
+from index.reader.spans import VERIFIED_FROM
+from index.training.examples import FIRST, SECOND, THIRD, VERIFIER, Mix
+from index.training.running import Run, between, merge, train, upper
 
 SEED = 7
 SEEDS = (7, 8)
 EVERY = 100
 """Steps between checkpoints in the second stage, of which the last are averaged."""
-STEPS = (3000, 1500, 620)
+STEPS = (3000, 1500, 620, 1600)
 FROZEN = 2
 """Layers that the third stage leaves as they are."""
 SHARE = 0.7
-"""How far the shipped weights lie on the way from the second stage's to the third's."""
+"""How far the shipped weights lie on the way from the second stage's to the third's, and the
+verifier's on the way from there to what it learns."""
 UNANSWERABLE = ("swapped", "opposed", "removed", "left_out", "far", "again")
 
 
@@ -42,7 +45,7 @@ def main() -> None:
     parser.add_argument("--hard", type=Path, nargs="+", required=True)
     parser.add_argument("--easy", type=Path, nargs="*", default=[])
     parser.add_argument("--written", type=Path, nargs="*", default=[])
-    parser.add_argument("--steps", type=int, nargs=3, default=STEPS, help="of each stage")
+    parser.add_argument("--steps", type=int, nargs=4, default=STEPS, help="of each stage")
     parser.add_argument("--processes", type=int, default=1, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument(
@@ -82,7 +85,24 @@ def main() -> None:
     )
     third = options.out / "third.safetensors"
     twice(ended, options.out / "third", EVERY // 2, third, options.processes)
-    between(second, third, SHARE, options.out / "reader.safetensors")
+    reader = options.out / "reader.safetensors"
+    between(second, third, SHARE, reader)
+    steps = options.steps[3]
+    verifying = replace(
+        ended,
+        out=options.out / "verifier",
+        begin=reader,
+        mixes=VERIFIER,
+        steps=steps,
+        every=steps,
+        frozen=VERIFIED_FROM,
+        sentences=True,
+    )
+    train(verifying)
+    learnt, mixed = options.out / "verifying.safetensors", options.out / "mixed.safetensors"
+    merge([verifying.out], learnt)
+    between(reader, learnt, SHARE, mixed)
+    upper(mixed, VERIFIED_FROM, options.out / "verifier.safetensors")
 
 
 def twice(run: Run, out: Path, every: int, merged: Path, processes: int) -> None:

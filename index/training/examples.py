@@ -127,6 +127,11 @@ FIRST = Mixes(
     hard=Mix(own=1.0, negatives=0.4, swapped=0.22, far=0.03),
     easy=Mix(own=0.6, negatives=0.3, swapped=0.06, far=0.03),
 )
+VERIFIER = Mixes(
+    hard=Mix(own=0.33, negatives=1.0, swapped=0.2, far=0.0, left_out=0.25),
+    easy=Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0),
+    written=Mix(own=0.6, negatives=1.0, swapped=0.2, far=0.0, left_out=0.25),
+)
 SECOND = Mixes(
     hard=Mix(1.0, 0.4, swapped=0.28, far=0.03, opposed=0.15, removed=0.15, left_out=0.12, again=1),
     easy=Mix(0.6, 0.3, swapped=0.06, far=0.03, opposed=0.06, removed=0.12),
@@ -177,14 +182,14 @@ def _unanswerable(
     for text, passage in near:
         if text is not None and passage is not None:
             cut = Passage(_cut(passage, (), chance, around=question.spans)[0])
-            yield Group(_roughened(text, chance), (cut,))
+            yield Group(roughened(text, chance), (cut,))
     if chance.random() < mix.left_out and (found := _found(article, question, 2, chance)):
-        yield Group(_roughened(question.text, chance), tuple(found))
+        yield Group(roughened(question.text, chance), tuple(found))
     if chance.random() < mix.far and (other := chance.choice(articles)) is not article:
         far = tuple(
             Passage(_cut(chance.choice(other.contexts), (), chance)[0]) for _ in range(1 + hard)
         )
-        yield Group(_roughened(question.text, chance), far)
+        yield Group(roughened(question.text, chance), far)
 
 
 def _is_silent(text: str, question: Question) -> bool:
@@ -194,7 +199,7 @@ def _is_silent(text: str, question: Question) -> bool:
 def _group(article: Article, question: Question, negatives: int, chance: random.Random) -> Group:
     text, inside = _cut(article.contexts[question.paragraph], question.spans, chance)
     others = _found(article, question, negatives, chance)
-    return Group(_roughened(question.text, chance), (Passage(text, inside), *others))
+    return Group(roughened(question.text, chance), (Passage(text, inside), *others))
 
 
 def _found(
@@ -251,7 +256,7 @@ def _word_end(text: str, at: int) -> int:
     return len(text) if space < 0 else space
 
 
-def _roughened(question: str, chance: random.Random) -> str:
+def roughened(question: str, chance: random.Random) -> str:
     """As people type: at times in lower case, without a question mark, with a slip."""
     if chance.random() < 0.2:
         question = question.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from transformers import AutoTokenizer
 
 from index.bert import fast_bfloat16
 from index.reader.model import SpanModel
+from index.training import sentences
 from index.training.batches import encode, loss_of
 from index.training.examples import Group, Mixes, groups, read
 from index.weights import packaged_model
@@ -30,6 +32,7 @@ class Run:
 
     ``rate`` is the highest learning rate, ``sequences`` counts the passages of a step, and
     ``frozen`` the lowest layers that stay as they are, which spares a sixth of the time each.
+    ``sentences``: of single sentences, for the verifier.
     """
 
     out: Path
@@ -46,6 +49,7 @@ class Run:
     sequences: int = 32
     threads: int = 1
     frozen: int = 0
+    sentences: bool = False
 
 
 def train(run: Run) -> None:
@@ -103,11 +107,17 @@ def plan(run: Run) -> list[list[Group]]:
     written = [article for path in run.written for article in read(path)]
     batches: list[list[Group]] = []
     for _ in range(run.epochs):
-        found = [
-            *groups(hard, chance, run.mixes.hard, hard=True),
-            *groups(easy, chance, run.mixes.easy, hard=False),
-            *groups(written, chance, run.mixes.written, hard=True),
-        ]
+        if run.sentences:
+            found = [
+                *sentences.groups(hard, chance, run.mixes.hard),
+                *sentences.groups(written, chance, run.mixes.written),
+            ]
+        else:
+            found = [
+                *groups(hard, chance, run.mixes.hard, hard=True),
+                *groups(easy, chance, run.mixes.easy, hard=False),
+                *groups(written, chance, run.mixes.written, hard=True),
+            ]
         chance.shuffle(found)
         for begin in range(0, len(found), 2000):
             window = sorted(found[begin : begin + 2000], key=_length)
@@ -160,6 +170,16 @@ def between(old: Path, new: Path, share: float, out: Path) -> None:
         for name, value in after.items()
     }
     save_file(mixed, out)
+
+
+def upper(path: Path, first: int, out: Path) -> None:
+    """Of trained weights the layers from ``first`` on, and the head."""
+    kept = {
+        name: value
+        for name, value in load_file(path).items()
+        if (layer := re.search(r"\.layer\.(\d+)\.", name)) is None or int(layer[1]) >= first
+    }
+    save_file(kept, out)
 
 
 def resume(out: Path, model: SpanModel, optimizer: Optimizer, schedule: LambdaLR) -> int:

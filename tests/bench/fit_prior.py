@@ -17,7 +17,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,7 @@ from scipy.special import logsumexp
 
 from index import Engine, IndexSettings, Scope
 from index.bert import Rows
-from index.candidates import find
-from index.coverage import Coverage
-from index.gathering import Block, blocks
-from index.lexical import tokens
+from index.gathering import Block
 from index.prior import _SLOPES
 from index.reader.spans import MAX_TOKENS, NULL_WEIGHT, Model, SpanReader, _marked
 
@@ -81,16 +78,13 @@ def gather(articles: Sequence[dict[str, Any]]) -> Iterator[Choice]:
                     continue
                 golds = [folded(answer["text"]) for answer in question["answers"]]
                 asked = question["question"]
-                found = find(
-                    engine._library.searched(scope),
-                    engine._embedder.encode([asked])[0],
-                    words := tokens(asked),
-                )
                 rows = [
                     row
-                    for block in blocks(found, engine._text, Coverage(words))
+                    for block in engine.read_for(asked, scope)
                     for row in told(model, asked, block, golds)
                 ]
+                if not rows:
+                    continue
                 values, right = zip(*rows, strict=True)
                 yield Choice(np.array(values), np.array(right), number, article["written"])
 
@@ -103,9 +97,9 @@ def told(
     evidence = dict(zip(block.passage.sentences, block.evidence, strict=True))
     encoding = model.tokenizer.encode(question, text)
     scores = model.network(Rows.of([encoding], model.padding, MAX_TOKENS))[0]
-    for one in _marked(0, block.passage, encoding, scores, 0.0):
+    for one in _marked(0, block.passage, encoding, scores, (0.0, 0.0)):
         said = folded(text[one.sentence.start : one.sentence.end])
-        values = one.span.margin, float(scores[0].sum()), *astuple(evidence[one.sentence])
+        values = one.span.margin, float(scores[0].sum()), *evidence[one.sentence]
         yield values, any(gold in said for gold in golds)
 
 
@@ -113,7 +107,7 @@ def fit(choices: Sequence[Choice]) -> Floats:
     choices = [c for c in choices if c.right.any() and not c.right.all()]
     spread = np.concatenate([c.values for c in choices]).std(axis=0)
     sorts = [sum(c.written == written for c in choices) for written in (False, True)]
-    counts = [len(choices) / sorts[c.written] / 2 for c in choices]
+    counts = [len(choices) / sorts[c.written] / sum(map(bool, sorts)) for c in choices]
 
     def loss(slopes: Floats) -> tuple[float, Floats]:
         total, down = PENALTY * len(choices) * slopes @ slopes, 2 * PENALTY * len(choices) * slopes

@@ -24,10 +24,6 @@ from pathlib import Path
 import torch
 
 from index import Engine, IndexSettings, Scope
-from index.candidates import find
-from index.coverage import Coverage
-from index.gathering import blocks
-from index.lexical import tokens
 from index.reader import Candidate, ReadingPassage
 from index.reader.model import SpanModel, TorchNetwork
 from index.reader.spans import Model, SpanReader
@@ -79,10 +75,7 @@ def gathered(files: Sequence[Path], most: int) -> Iterator[tuple[str, list[Readi
             engine.add(Scope.guild(number), text.encode(), media_type="text/plain")
             drawn += [(number, q["question"]) for p in article["paragraphs"] for q in p["qas"]]
         for number, question in random.Random(5).sample(drawn, min(most, len(drawn))):
-            vector = engine._embedder.encode([question])[0]
-            searched = engine._library.searched(Scope.guild(number))
-            found = find(searched, vector, words := tokens(question))
-            in_blocks = blocks(found, engine._text, Coverage(words))
+            in_blocks = engine.read_for(question, Scope.guild(number))
             yield question, [block.passage for block in in_blocks]
 
 

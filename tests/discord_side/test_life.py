@@ -197,7 +197,7 @@ async def test_draining_waits_for_the_answers_under_way_and_no_longer_than_allow
 def test_a_bot_that_ends_while_it_registers_its_commands_leaves_no_thread_waiting(
     make_bot: Callable[[], ArticleBot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks, stopped, held = threading.Event(), threading.Event(), {*threading.enumerate()}
+    looks, stopped, before = threading.Event(), threading.Event(), {*threading.enumerate()}
 
     def hold(*_: object) -> bool:
         looks.set()
@@ -216,6 +216,28 @@ def test_a_bot_that_ends_while_it_registers_its_commands_leaves_no_thread_waitin
     with contextlib.closing(asyncio.new_event_loop()) as loop:
         loop.run_until_complete(end_while_it_looks())
         stopped.set()  # from here on the loop runs nothing that it is handed
-        for thread in {*threading.enumerate()} - held:
+        for thread in {*threading.enumerate()} - before:
             thread.join(5)
             assert not thread.is_alive(), thread.name
+
+
+async def test_a_bot_that_ends_while_discord_takes_its_time_does_not_wait_for_it(
+    make_bot: Callable[[], ArticleBot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, sending = {*threading.enumerate()}, asyncio.Event()
+
+    async def never(*_: object, **__: object) -> None:
+        sending.set()
+        await asyncio.sleep(60)
+
+    async with make_bot() as bot:
+        bot._connection.application_id = 1
+        monkeypatch.setattr(bot.tree, "sync", never)
+        registering = asyncio.create_task(bot.sync_commands())
+        async with asyncio.timeout(10):
+            await sending.wait()
+        await bot.drain()
+        registering.cancel()
+    (worker,) = (t for t in {*threading.enumerate()} - before if t.name.startswith("chore"))
+    await asyncio.to_thread(worker.join, 5)
+    assert not worker.is_alive()

@@ -33,8 +33,16 @@ def test_a_way_goes_on_with_what_refers_back_to_it() -> None:
 def test_where_the_reader_finds_as_much_in_the_next_sentence_that_one_belongs_too() -> None:
     told = beside("The sole gapes at the toe.", "Clean both faces.", "Ann came home.")
     assert belonging(Wish.MANNER, told, 0) == range(1)
-    assert belonging(Wish.MANNER, told, 0, goes_on=True) == range(2)
-    assert belonging(Wish.FACT, told, 0, goes_on=True) == range(1)
+    assert belonging(Wish.MANNER, told, 0, as_good=True) == range(2)
+    assert belonging(Wish.FACT, told, 0, as_good=True) == range(1)
+    apart = [*beside("There is a way."), *beside("Clean both faces.", paragraph=2)]
+    assert belonging(Wish.MANNER, apart, 0, as_good=True) == range(2)
+
+
+def test_where_it_finds_as_much_in_an_item_all_of_them_belong() -> None:
+    steps = [*beside("You mend it with glue."), *beside("1. Clean", "2. Glue", item=True)]
+    assert belonging(Wish.MANNER, steps, 0) == range(1)
+    assert belonging(Wish.MANNER, steps, 0, as_good=True) == range(3)
 
 
 def test_a_sentence_without_a_reason_goes_on_to_the_one_behind_it() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -100,3 +102,22 @@ def test_weights_are_widened_in_a_file_or_in_memory_and_read_again_when_released
         assert weights["head"].dtype == np.float32
         assert weights["head"].tolist() == [[0.5, -2.0]]
         assert weights["bias"].tolist() == [3.0]
+
+
+def test_signals_are_taken_after_models_have_come_and_gone() -> None:
+    """In a process of its own: OpenVINO once left it with a stack for signals that was freed."""
+    program = """
+import os, signal
+from index.embedding import PackagedEmbedder
+models = [PackagedEmbedder(), PackagedEmbedder()]
+for model in models:
+    model.encode(["warm"])
+while models:
+    models.pop(0)
+signal.signal(signal.SIGTERM, lambda *_: print("taken"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ran.returncode, ran.stdout) == (0, "taken\n"), ran.stderr

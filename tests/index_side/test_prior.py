@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import pytest
@@ -19,9 +17,9 @@ from index.prior import Evidence, prior
 HALF = Evidence(0.5, 0.5, 0.5, 0.5, 0.5)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Evidence)])
+@pytest.mark.parametrize("name", Evidence._fields)
 def test_each_of_its_grounds_speaks_for_a_sentence(name: str) -> None:
-    assert prior(replace(HALF, **{name: 0.6})) > prior(HALF)
+    assert prior(HALF._replace(**{name: 0.6})) > prior(HALF)
 
 
 class TestCoverage:
@@ -50,12 +48,14 @@ def _index(rarity: dict[str, float], asked: list[str] | None = None) -> Generati
             asked.append("once")
         return SimpleNamespace(tolist=lambda: [rarity[word] for word in words])
 
-    parts = SimpleNamespace(window_words=SimpleNamespace(idf=idf))
-    return SimpleNamespace(parts=parts)  # type: ignore[return-value]
+    class Index:
+        parts = SimpleNamespace(window_words=SimpleNamespace(idf=idf))
+
+    return Index()  # type: ignore[return-value]
 
 
 def test_a_sentence_that_says_it_takes_up_what_the_one_before_it_names(
-    open_engine: Callable[..., Engine],
+    engine: Engine,
 ) -> None:
     """By its own words the third would be the likelier: it holds one more of the question's."""
     text = (
@@ -64,12 +64,11 @@ def test_a_sentence_that_says_it_takes_up_what_the_one_before_it_names(
     )
     scope = Scope.guild(1)
     question = "What did the bell tower of Aldra cost?"
-    with open_engine() as engine:
-        engine.add(scope, text.encode(), media_type="text/plain")
-        words = tokens(question)
-        searched = engine._library.searched(scope)
-        found = find(searched, engine._embedder.encode([question])[0], words)
-        (block,) = blocks(found, engine._text, Coverage(words))
+    engine.add(scope, text.encode(), media_type="text/plain")
+    words = tokens(question)
+    searched = engine._library.searched(scope)
+    found = find(searched, engine._embedder.encode([question])[0], words)
+    (block,) = blocks(found, engine._text, Coverage(words))
     by_text = {
         block.passage.text[one.start : one.end]: one.prior for one in block.passage.sentences
     }
@@ -78,3 +77,21 @@ def test_a_sentence_that_says_it_takes_up_what_the_one_before_it_names(
         by_text["The tower cost a keeper his sleep."],
     )
     assert leaning > named
+
+
+def test_a_score_without_weight_is_no_evidence(engine: Engine) -> None:
+    scope, question = Scope.guild(1), "Who was king of the island?"
+    engine.add(scope, b"The king slept. The queen ruled the island.", media_type="text/plain")
+    words, vector = tokens(question), engine._embedder.encode([question])[0]
+    searched = engine._library.searched(scope)
+
+    def cosines(weights: dict[str, float]) -> list[float]:
+        found = find(searched, vector, words, weights)
+        return [
+            one.sentence_cosine
+            for block in blocks(found, engine._text, Coverage(words))
+            for one in block.evidence
+        ]
+
+    assert max(cosines({"sentence_cosine": 1.0})) == 1.0
+    assert max(cosines({"sentence_bm25": 1.0})) == 0.0

@@ -11,12 +11,12 @@ from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from transformers import RobertaConfig, RobertaForQuestionAnswering, RobertaTokenizerFast
 
 from index import ModelError
-from index.bert import Rows
+from index.bert import Bert, Rows, Upper
 from index.reader import Candidate, ReadingPassage, Span
 from index.reader.model import SpanModel, TorchNetwork
 from index.reader.picker import SentencePicker
-from index.reader.spans import MAX_TOKENS, SpanReader
-from index.weights import packaged_model, packaged_tokenizer
+from index.reader.spans import MAX_TOKENS, SpanReader, _Trained
+from index.weights import embeddings, packaged_model, packaged_tokenizer, packaged_weights
 
 TEXT = "It was a fine ship. It sank in May 1910 with all hands. Twelve men were lost."
 SENTENCES = (Candidate(0, 19, 0.80), Candidate(20, 55, 0.75), Candidate(56, 77, 0.70))
@@ -158,9 +158,8 @@ def test_the_sentence_is_read_alone_too_and_its_neighbours_do_not_count(
     built, moved = "Ada Thorne built the tower in 1881.", "It was moved to the cape."
     beside = reader.read("When was it built?", [passage(f"{built} {moved}", built, moved)])
     by_itself = reader.read("When was it built?", [passage(built)])
-    assert by_itself.alone == by_itself.margin
-    assert beside.alone == pytest.approx(by_itself.margin, abs=0.3)  # where it is half precision
-    assert beside.alone != beside.margin
+    assert beside.verified == pytest.approx(by_itself.verified, abs=1e-4)
+    assert beside.verified != pytest.approx(beside.margin, abs=0.01)
 
 
 def test_a_sentence_that_leans_on_the_one_before_it_is_read_with_that_one(
@@ -172,8 +171,56 @@ def test_a_sentence_that_leans_on_the_one_before_it_is_read_with_that_one(
     text = f"Rain fell. {named} {told} {after}"
     span = reader.read(question, [passage(text, "Rain fell.", named, told, after)])
     together = reader.read(question, [passage(f"{named} {told}", named, told)])
-    assert span.alone == pytest.approx(together.margin, abs=0.3)  # where it is half precision
-    assert span.alone != span.margin
+    assert span.verified == pytest.approx(together.verified, abs=1e-4)
+    bare = reader.read(question, [passage(told)])
+    assert span.verified != pytest.approx(bare.verified, abs=0.01)
+
+
+def test_a_sentence_in_between_that_cannot_be_the_answer_ends_it(reader: SpanReader) -> None:
+    told = ("Glue the sole to repair the boot.", "Why is that?", "Clean it to repair the boot.")
+    span = reader.read("How do you repair the boot?", [passage(" ".join(told), *told)])
+    assert span.end <= len(told[0])
+    assert span.next_lead is None
+
+
+def test_across_passages_not_here_counts_less_than_within_them(reader: SpanReader) -> None:
+    """Both answers are as far ahead of "not here"; where that scores more, so does the answer."""
+    passages = [passage("ann"), passage("ben")]
+    model = reader._model()
+    ben = model.tokenizer.encode("Who?", "ben").ids
+
+    def scored(rows: Rows) -> np.ndarray:
+        null = 4.0 if rows.ids[0].tolist() == ben else 0.0
+        scores = np.full((1, rows.ids.shape[1], 2), -9.0)
+        scores[0, 0] = null / 2
+        scores[0, len(ben) - 2] = (null + 3.0) / 2
+        return scores
+
+    fake = model._replace(network=scored, exact=None, verifier=None)
+    assert SpanReader(lambda: fake).read("Who?", passages).passage == 1
+    assert SpanReader(lambda: fake, null_weight=0.0).read("Who?", passages).passage == 0
+
+
+def test_the_verifier_reads_the_sentence_with_layers_of_its_own(reader: SpanReader) -> None:
+    model = reader._model()
+    assert model.verifier is not None
+    rows = Rows.of([model.tokenizer.encode("Who built it?", "Ann built it.")])
+    verdict = model.verifier(rows)
+    assert verdict.shape == model.network(rows).shape
+    assert not np.allclose(verdict, model.network(rows), atol=0.1)
+    span = reader.read("Who built it?", [passage("Ann built it.")])
+    inner = verdict[0, rows.types[0] == 1][:-1]
+    assert span.verified == pytest.approx(
+        max(start + end for first, start in enumerate(inner[:, 0]) for end in inner[first:, 1])
+        - verdict[0, 0].sum(),
+        abs=0.05,
+    )
+
+
+def test_other_weights_have_no_verifier_and_look_at_the_sentence_themselves() -> None:
+    shipped = Path(str(resources.files("index") / "data" / "reader.safetensors"))
+    span = SpanReader.packaged(shipped).read("Who built it?", [passage("Ann built it.")])
+    assert span.verified == span.margin
 
 
 def test_it_tells_how_far_the_next_sentence_is_behind(reader: SpanReader) -> None:
@@ -265,3 +312,15 @@ def test_the_runtime_computes_what_the_trained_network_does(reader: SpanReader) 
     assert np.allclose(found[rows.mask > 0], expected[rows.mask > 0], atol=1e-3)
     fast = reader._model().network(rows)
     assert np.allclose(fast[rows.mask > 0], expected[rows.mask > 0], atol=0.5)
+
+
+def test_upper_layers_compute_what_they_would_as_part_of_the_whole() -> None:
+    shipped = Path(str(resources.files("index") / "data" / "reader.safetensors"))
+    trained = _Trained.read(shipped)
+    weights = {**trained.layers, **embeddings(packaged_weights())}
+    whole = Bert(weights, head=trained.head, tapped=2)
+    upper = Upper(trained.layers, 2, trained.head)
+    pairs = [("Who built it?", "Ann built the tower."), ("When?", "Long ago. " * 30)]
+    rows = Rows.of(packaged_tokenizer().encode_batch(pairs))
+    scores, states = whole.tap(rows)
+    assert np.allclose(upper(states, rows.mask)[rows.mask > 0], scores[rows.mask > 0], atol=1e-3)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from index.training.examples import FIRST, SECOND, THIRD, Mix, groups, read
+from index.training import sentences
+from index.training.examples import FIRST, SECOND, THIRD, VERIFIER, Mix, groups, read
 from index.training.near_misses import Pools, opposed, swapped, without_sentences
-from index.training.running import between
+from index.training.running import between, upper
 from index.training.written import read_written
 
 PASSAGE = "Ann Lee built the largest tower in 1862. It stands in Aldra. The keeper is Tom Ray."
@@ -163,3 +165,47 @@ def test_the_sentence_with_the_answer_is_taken_out_whole() -> None:
     assert without_sentences(PASSAGE, [(at, at + 5)]) == (
         "Ann Lee built the largest tower in 1862. The keeper is Tom Ray."
     )
+
+
+class TestSentences:
+    """What the verifier learns from."""
+
+    def groups(self, file: Path, **drawn: float) -> list:
+        mix = replace(VERIFIER.hard, **({"own": 1.0, "left_out": 0.0, "swapped": 0.0} | drawn))
+        return list(sentences.groups(read(file), random.Random(1), mix))
+
+    def test_the_one_that_answers_is_marked_and_the_wrong_ones_hold_no_answer(
+        self, file: Path
+    ) -> None:
+        made = self.groups(file)
+        right = {
+            passage.text[begin:end]
+            for group in made
+            for passage in group.passages
+            for begin, end in passage.answers
+        }
+        assert right == {"Ann Lee", "40", "Eve Moss"}
+        for group in made:
+            first, *others = group.passages
+            assert all(not other.answers for other in others)
+            if "painted" in group.question.casefold():
+                assert not first.answers
+            for begin, end in first.answers:
+                assert all(first.text[begin:end] not in other.text for other in others)
+
+    def test_one_that_leans_is_shown_with_the_one_before_it(self, file: Path) -> None:
+        shown = {passage.text for group in self.groups(file) for passage in group.passages}
+        assert any(text.endswith("It held 40 crates of tea for the harbour.") for text in shown)
+        assert not any(text.startswith("It held") for text in shown)
+
+    def test_without_its_answer_a_question_is_one_that_nothing_answers(self, file: Path) -> None:
+        made = self.groups(file, left_out=1.0)
+        silent = [group.question.casefold() for group in made if not group.answerable]
+        assert any("largest" in question for question in silent)
+
+
+def test_above_the_readers_layers_the_verifier_has_its_own(tmp_path: Path) -> None:
+    names = ("encoder.encoder.layer.2.a", "encoder.encoder.layer.3.a", "head.weight")
+    save_file({name: torch.ones(1) for name in names}, tmp_path / "all")
+    upper(tmp_path / "all", 3, tmp_path / "own")
+    assert set(load_file(tmp_path / "own")) == set(names[1:])

@@ -1,0 +1,109 @@
+"""Single sentences, as retrieval brings them: what the verifier learns to tell apart.
+
+The reader marks the likeliest words of whole passages; a verifier looks at the one sentence
+that was chosen, and says whether it answers (Hu et al. 2019, "Read + Verify: Machine
+Reading Comprehension with Unanswerable Questions"). It is taught with the sentences that
+would be chosen by mistake: those that retrieval holds for the likeliest.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from index.engine import Engine
+from index.reader.spans import LEANS
+from index.settings import IndexSettings
+from index.training.examples import Article, Group, Mix, Passage, Question, roughened
+from index.training.near_misses import swapped
+from index.types import Scope
+
+BROUGHT = 6
+"""Sentences of which the wrong ones are taken."""
+WITH_BEFORE = 0.5
+"""How often a sentence that does not lean on the one before it is shown with that one too."""
+
+
+class Brought(NamedTuple):
+    """A sentence, and the one before it in its passage, if any."""
+
+    before: str
+    text: str
+
+
+def groups(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iterator[Group]:
+    """One group for each question that is drawn, and the unanswerable ones made by rule.
+
+    Of ``mix`` what counts is ``own``, ``negatives``, ``swapped`` and ``left_out``.
+    """
+    for article in articles:
+        drawn = [question for question in article.questions if chance.random() < mix.own]
+        for question, sentences in zip(drawn, brought(article, drawn), strict=True):
+            yield from _groups(article, question, sentences, chance, mix)
+
+
+def brought(article: Article, asked: Sequence[Question]) -> Iterator[list[Brought]]:
+    """The sentences of what would be read for each question, the likeliest first."""
+    scope = Scope.guild(1)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Engine.open(IndexSettings(data_dir=Path(folder), reader="none")) as engine,
+    ):
+        text = "\n\n".join(article.contexts)
+        engine.add(scope, text.encode(), media_type="text/plain", title="an article")
+        for question in asked:
+            found: list[tuple[float, Brought]] = []
+            for block in engine.read_for(question.text, scope):
+                before = ""
+                for one in block.passage.sentences:
+                    sentence = block.passage.text[one.start : one.end]
+                    found.append((-one.prior, Brought(before, sentence)))
+                    before = sentence
+            yield [sentence for _, sentence in sorted(found, key=lambda pair: pair[0])]
+
+
+def _groups(
+    article: Article,
+    question: Question,
+    sentences: Sequence[Brought],
+    chance: random.Random,
+    mix: Mix,
+) -> Iterator[Group]:
+    golds = question.golds
+    wrong = [one for one in sentences[:BROUGHT] if not _holds(one.before + one.text, golds)]
+    asked = roughened(question.text, chance)
+    if not golds:
+        yield Group(asked, tuple(_shown(one, (), chance) for one in wrong[:2]))
+        return
+    right = next((one for one in sentences if _holds(one.text, golds)), None)
+    if right is None:
+        return
+    answering = _shown(right, golds, chance)
+    others = [*wrong[:1], *(chance.sample(wrong[1:], 1) if wrong[1:] else ())]
+    count = 1 + (chance.random() < mix.negatives)
+    yield Group(asked, (answering, *(_shown(one, (), chance) for one in others[:count])))
+    if chance.random() < mix.swapped:
+        changed = swapped(question.text, answering.text, article.pools, chance)
+        if changed is not None:
+            yield Group(changed, (Passage(answering.text),))
+    if wrong and chance.random() < mix.left_out:
+        yield Group(asked, tuple(_shown(one, (), chance) for one in wrong[:2]))
+
+
+def _shown(one: Brought, golds: Sequence[str], chance: random.Random) -> Passage:
+    """As the verifier gets it, with the places of the gold answers in the sentence itself."""
+    if one.before and (LEANS.match(one.text) or chance.random() < WITH_BEFORE):
+        at = len(one.before) + 1
+        text = f"{one.before} {one.text}"
+    else:
+        at, text = 0, one.text
+    places = [m.span() for gold in golds for m in re.finditer(re.escape(gold), text.casefold())]
+    return Passage(text, tuple(span for span in places if span[0] >= at))
+
+
+def _holds(text: str, golds: Sequence[str]) -> bool:
+    return any(gold in text.casefold() for gold in golds)
