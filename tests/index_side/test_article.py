@@ -81,6 +81,12 @@ def test_at_most_one_off_topic_question_is_answered(
     assert len(answered) <= 1
 
 
+def test_a_sentence_that_leans_on_the_one_before_it_is_believed(retelling: Engine) -> None:
+    answer = retelling.ask(Scope.local(), "What did the state planner say about Alibaba?")
+    assert answer.answered
+    assert answer.quotes[0].text.startswith("It said that the e-commerce giant")
+
+
 @pytest.mark.parametrize("text", ["retelling", "original"])
 def test_every_quote_and_passage_is_an_exact_span(
     text: str, request: pytest.FixtureRequest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from index.gathering import blocks
 from index.generation import Generation
 from index.lexical import tokens
 from index.prior import Evidence, prior
+from index.reader import ReadingPassage, Span
 
 HALF = Evidence(0.5, 0.5, 0.5, 0.5, 0.5)
 
@@ -95,3 +97,36 @@ def test_a_score_without_weight_is_no_evidence(engine: Engine) -> None:
 
     assert max(cosines({"sentence_cosine": 1.0})) == 1.0
     assert max(cosines({"sentence_bm25": 1.0})) == 0.0
+
+
+@pytest.mark.parametrize(("next_lead", "count"), [(3.9, 2), (4.1, 1), (None, 1)])
+def test_a_way_goes_on_where_the_reader_finds_nearly_as_much(
+    engine: Engine, next_lead: float | None, count: int
+) -> None:
+    class First:
+        def read(self, _: str, passages: Sequence[ReadingPassage]) -> Span:
+            end = passages[0].sentences[0].end
+            return Span(0, 0, end, 9.0, lead=1.0, next_lead=next_lead, margin=9.0, verified=9.0)
+
+    scope, text = Scope.guild(1), b"The king took a ship. The queen paid gold. The doctor slept."
+    engine.add(scope, text, media_type="text/plain")
+    engine._reader = First()
+    answer = engine.ask(scope, "How did the king take a ship?", threshold=0.0)
+    assert len(answer.quotes) == count
+
+
+def test_the_words_around_the_chosen_sentence_are_its_own(engine: Engine) -> None:
+    """Not those of the first sentence that is read with it."""
+    scope, question = Scope.guild(1), "Which doctor had gold?"
+    text = b"The apple fell on an island. A doctor came. She had gold and gold."
+    engine.add(scope, text, media_type="text/plain")
+    searched, vector = engine._library.searched(scope), engine._embedder.encode([question])[0]
+    reading = engine._outcome(searched, question, vector)
+    (block,) = engine.read_for(question, scope)
+    chosen = [
+        one.coverage
+        for one, sentence in zip(block.evidence, block.passage.sentences, strict=True)
+        if block.passage.text[sentence.start : sentence.end] == reading.quote.text
+    ]
+    assert [reading.signals.context_coverage] == chosen
+    assert len({one.coverage for one in block.evidence}) > 1
