@@ -33,7 +33,9 @@ _STEP = 8
 it meets and keeps them: 40 MB after 300 questions.
 """
 _FEW_AND_MANY = (8, 128)
-"""Lengths for which it packs the weights; a third of them otherwise for the second."""
+"""Lengths for which it packs the weights: for many tokens half of them anew."""
+MANY = 96
+"""Tokens of a row from which it does so."""
 _FAR_BELOW = -1e9
 """Added to what padding scores, so that no token attends to it."""
 
@@ -66,7 +68,8 @@ class Bert:
 
     Thread-safe, and no more calls run at once than there are cores for; ``half`` computes in
     bfloat16, which the processor must have. ``tapped`` tells what comes out of the first so many
-    layers too, for an ``Upper``.
+    layers too, for an ``Upper``. Rows are padded to ``shortest`` tokens: with ``MANY`` the weights
+    are packed but once, which spares memory where shorter ones are few.
     """
 
     def __init__(
@@ -77,12 +80,14 @@ class Bert:
         threads: int = 1,
         half: bool = False,
         tapped: int | None = None,
+        shortest: int = 0,
     ) -> None:
         self._words = _float(weights["embeddings.word_embeddings.weight"])
         self._places = _float(weights["embeddings.position_embeddings.weight"])
         self._types = _float(weights["embeddings.token_type_embeddings.weight"])
         self._network = _Compiled(_graph(weights, head, tapped), threads=threads, half=half)
         # They pack the weights for this processor; ``weights`` are idle from here on.
+        self._shortest = shortest
         for tokens in _FEW_AND_MANY:
             self(Rows(*np.ones((3, 1, tokens), dtype=np.int64)))
 
@@ -93,7 +98,7 @@ class Bert:
     def tap(self, rows: Rows) -> list[Floats]:
         """The same, and the states behind the layers that are tapped."""
         tokens = rows.ids.shape[1]
-        padding = ((0, 0), (0, -tokens % _STEP))
+        padding = ((0, 0), (0, max(-tokens % _STEP, self._shortest - tokens)))
         rows = Rows(*(np.pad(part, padding) for part in rows))
         # Looked up here, so that the words' vectors are not kept a second time.
         embedded = self._words[rows.ids] + self._places[: rows.ids.shape[1]]
@@ -105,7 +110,7 @@ class Bert:
 class Upper:
     """The layers of a BERT from ``first`` on, and a head: of states that another tells.
 
-    Thread-safe, as ``Bert`` is.
+    Thread-safe, as ``Bert`` is. Rows are padded to ``MANY``.
     """
 
     def __init__(
@@ -124,11 +129,12 @@ class Upper:
             state = _layer(state, unseen, weights, layer)
         model = ov.Model([_affine(state, *head)], [states, unseen])
         self._network = _Compiled(model, threads=threads, half=half)
+        self(np.zeros((1, MANY, head[0].shape[1]), np.float32), np.ones((1, MANY), np.int64))
 
     def __call__(self, states: Floats, mask: Integers) -> Floats:
         """States of shape (rows, tokens, width) -> what the head makes of the last layer's."""
         tokens = states.shape[1]
-        padding = (0, -tokens % _STEP)
+        padding = (0, max(-tokens % _STEP, MANY - tokens))
         states = np.pad(states, ((0, 0), padding, (0, 0)))
         (found,) = self._network(states, _unseen(np.pad(mask, ((0, 0), padding))))
         return found[:, :tokens]

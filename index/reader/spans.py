@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
-from index.bert import Bert, Floats, Rows, Upper, fast_bfloat16
+from index.bert import MANY, Bert, Floats, Rows, Upper, fast_bfloat16
 from index.errors import ModelError
 from index.reader import Candidate, ReadingPassage, Span
 from index.weights import (
@@ -191,13 +191,15 @@ def _packaged(path: Path | None, threads: int, half: bool | None) -> Model:
     words = packaged_weights()
     data = Path(str(resources.files("index") / "data"))
     try:
+        # Both are read before anything is built, so that what reading took is given back.
         reader = _Trained.read(path or data / "reader.safetensors")
+        # Other weights have no verifier, which stands on these.
+        own = _Trained.read(data / "verifier.safetensors") if path is None else None
         half = fast_bfloat16() if half is None else half
         weights = {**reader.layers, **embeddings(words)}
-        bert = partial(Bert, weights, head=reader.head, threads=threads)
+        bert = partial(Bert, weights, head=reader.head, threads=threads, shortest=MANY)
         network, verifier = bert(half=half, tapped=VERIFIED_FROM), None
-        if path is None:  # other weights have no verifier, which stands on these
-            own = _Trained.read(data / "verifier.safetensors")
+        if own is not None:
             upper = Upper(own.layers, VERIFIED_FROM, own.head, threads=threads, half=half)
             verifier = _above(network, upper)
             own.file.release()
