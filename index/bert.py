@@ -86,8 +86,8 @@ class Bert:
         self._places = _float(weights["embeddings.position_embeddings.weight"])
         self._types = _float(weights["embeddings.token_type_embeddings.weight"])
         self._network = _Compiled(_graph(weights, head, tapped), threads=threads, half=half)
-        # They pack the weights for this processor; ``weights`` are idle from here on.
         self._shortest = shortest
+        # They pack the weights for this processor; ``weights`` are idle from here on.
         for tokens in _FEW_AND_MANY:
             self(Rows(*np.ones((3, 1, tokens), dtype=np.int64)))
 

@@ -198,7 +198,7 @@ def _packaged(path: Path | None, threads: int, half: bool | None) -> Model:
         half = fast_bfloat16() if half is None else half
         weights = {**reader.layers, **embeddings(words)}
         bert = partial(Bert, weights, head=reader.head, threads=threads, shortest=MANY)
-        network, verifier = bert(half=half, tapped=VERIFIED_FROM), None
+        network, verifier = bert(half=half, tapped=VERIFIED_FROM if own else None), None
         if own is not None:
             upper = Upper(own.layers, VERIFIED_FROM, own.head, threads=threads, half=half)
             verifier = _above(network, upper)
@@ -216,6 +216,8 @@ def _packaged(path: Path | None, threads: int, half: bool | None) -> Model:
 
 
 def _above(network: Bert, verifier: Upper) -> Network:
+    """The reader's own upper layers run for nothing: a graph without them would be a third one."""
+
     def scores(rows: Rows) -> Floats:
         _, states = network.tap(rows)
         return verifier(states, rows.mask)

@@ -87,22 +87,24 @@ def main() -> None:
     twice(ended, options.out / "third", EVERY // 2, third, options.processes)
     reader = options.out / "reader.safetensors"
     between(second, third, SHARE, reader)
-    steps = options.steps[3]
-    verifying = replace(
-        ended,
-        out=options.out / "verifier",
-        begin=reader,
+    verify(replace(ended, begin=reader, steps=options.steps[3]), reader, options.out)
+
+
+def verify(run: Run, reader: Path, out: Path) -> None:
+    """Teach the verifier from where the reader is, and write the layers of its own."""
+    run = replace(
+        run,
+        out=out / "verifier",
         mixes=VERIFIER,
-        steps=steps,
-        every=steps,
+        every=run.steps,
         frozen=VERIFIED_FROM,
         sentences=True,
     )
-    train(verifying)
-    learnt, mixed = options.out / "verifying.safetensors", options.out / "mixed.safetensors"
-    merge([verifying.out], learnt)
+    train(run)
+    learnt, mixed = out / "verifying.safetensors", out / "mixed.safetensors"
+    merge([run.out], learnt)
     between(reader, learnt, SHARE, mixed)
-    upper(mixed, VERIFIED_FROM, options.out / "verifier.safetensors")
+    upper(mixed, VERIFIED_FROM, out / "verifier.safetensors")
 
 
 def twice(run: Run, out: Path, every: int, merged: Path, processes: int) -> None:

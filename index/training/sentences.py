@@ -24,6 +24,8 @@ from index.types import Scope
 
 BROUGHT = 6
 """Sentences of which the wrong ones are taken."""
+ROUGH = 0.2
+"""How often a question may be roughened."""
 WITH_BEFORE = 0.5
 """How often a sentence that does not lean on the one before it is shown with that one too."""
 
@@ -75,7 +77,8 @@ def _groups(
 ) -> Iterator[Group]:
     golds = question.golds
     wrong = [one for one in sentences[:BROUGHT] if not _holds(one.before + one.text, golds)]
-    asked = roughened(question.text, chance)
+    rough = chance.random() < ROUGH
+    asked = roughened(question.text, chance) if rough else question.text
     if not golds:
         yield Group(asked, tuple(_shown(one, (), chance) for one in wrong[:2]))
         return

@@ -21,7 +21,7 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -111,12 +111,7 @@ def gather(
     engine: Engine, articles: list[dict[str, Any]], strange: list[tuple[str, str]]
 ) -> Iterator[Example]:
     chance = random.Random(1)
-    for number, article in enumerate(articles):
-        print(f"{number + 1}/{len(articles)} {article['title']}", file=sys.stderr)
-        scope = Scope.guild(number)
-        text = "\n\n".join(p["context"] for p in article["paragraphs"])
-        engine.add(scope, text.encode(), media_type="text/plain", title=article["title"])
-
+    for number, article in added(engine, articles):
         for question in questions(article):
             is_answered = not question.get("is_impossible", False)
             golds = [answer["text"] for answer in question["answers"]] if is_answered else []
@@ -126,6 +121,18 @@ def gather(
         count = min(OFF_TOPIC, len(asked_of(article)), len(others))
         for question in chance.sample(others, count):
             yield ask(engine, number, question, [], "off-topic", article["written"])
+
+
+def added(
+    engine: Engine, articles: Sequence[dict[str, Any]]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each article as soon as it is the only one of the server with its number."""
+    for number, article in enumerate(articles):
+        print(f"{number + 1}/{len(articles)} {article['title']}", file=sys.stderr)
+        text = "\n\n".join(p["context"] for p in article["paragraphs"])
+        scope = Scope.guild(number)
+        engine.add(scope, text.encode(), media_type="text/plain", title=article["title"])
+        yield number, article
 
 
 def ask(  # noqa: PLR0917 - one question, and all that is known of it

@@ -14,7 +14,6 @@ articles, each judged by what was fitted on the other; then what is fitted on al
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from index.gathering import Block
 from index.prior import _SLOPES
 from index.reader.spans import MAX_TOKENS, NULL_WEIGHT, Model, SpanReader, _marked
 
-from .fit_confidence import folded, questions, read
+from .fit_confidence import added, folded, questions, read
 
 PENALTY = 1e-3
 """On the squares of the slopes of values of spread 1, for each question."""
@@ -68,11 +67,7 @@ def gather(articles: Sequence[dict[str, Any]]) -> Iterator[Choice]:
         Engine.open(IndexSettings(data_dir=Path(folder))) as engine,
     ):
         model = SpanReader.packaged()._model()
-        for number, article in enumerate(articles):
-            print(f"{number + 1}/{len(articles)} {article['title']}", file=sys.stderr)
-            scope = Scope.guild(number)
-            text = "\n\n".join(p["context"] for p in article["paragraphs"])
-            engine.add(scope, text.encode(), media_type="text/plain", title=article["title"])
+        for number, article in added(engine, articles):
             for question in questions(article):
                 if question.get("is_impossible", False):
                     continue
@@ -80,7 +75,7 @@ def gather(articles: Sequence[dict[str, Any]]) -> Iterator[Choice]:
                 asked = question["question"]
                 rows = [
                     row
-                    for block in engine.read_for(asked, scope)
+                    for block in engine.read_for(asked, Scope.guild(number))
                     for row in told(model, asked, block, golds)
                 ]
                 if not rows:

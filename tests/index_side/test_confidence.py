@@ -47,7 +47,9 @@ def test_what_the_article_does_not_speak_of_is_declined(signals: Signals) -> Non
     nothing = {"coverage": 0.0, "quote_coverage": 0.0, "context_coverage": 0.0}
     far = dict.fromkeys(("best_sentence_cosine", "best_window_cosine", "quote_cosine"), 0.1)
     off = replace(signals, **far, **nothing)
-    assert confidence(off) < (THRESHOLD if signals is READ else 0.01)
+    assert confidence(off) < THRESHOLD
+    unread = replace(off, margin=-4.0, verified=-4.0) if signals is READ else off
+    assert confidence(unread) < 0.01
 
 
 @given(st.lists(st.floats(-1, 1), min_size=7, max_size=7), st.none() | st.floats(-60, 60))
