@@ -12,6 +12,7 @@ import random
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,32 +41,48 @@ class Brought(NamedTuple):
 def groups(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iterator[Group]:
     """One group for each question that is drawn, and the unanswerable ones made by rule.
 
-    Of ``mix`` what counts is ``own``, ``negatives``, ``swapped`` and ``left_out``.
+    Of ``mix`` all counts but ``opposed`` and ``removed``.
     """
-    for article in articles:
-        drawn = [question for question in article.questions if chance.random() < mix.own]
-        for question, sentences in zip(drawn, brought(article, drawn), strict=True):
-            yield from _groups(article, question, sentences, chance, mix)
-
-
-def brought(article: Article, asked: Sequence[Question]) -> Iterator[list[Brought]]:
-    """The sentences of what would be read for each question, the likeliest first."""
-    scope = Scope.guild(1)
     with (
         tempfile.TemporaryDirectory() as folder,
         Engine.open(IndexSettings(data_dir=Path(folder), reader="none")) as engine,
     ):
-        text = "\n\n".join(article.contexts)
-        engine.add(scope, text.encode(), media_type="text/plain", title="an article")
-        for question in asked:
-            found: list[tuple[float, Brought]] = []
-            for block in engine.read_for(question.text, scope):
-                before = ""
-                for one in block.passage.sentences:
-                    sentence = block.passage.text[one.start : one.end]
-                    found.append((-one.prior, Brought(before, sentence)))
-                    before = sentence
-            yield [sentence for _, sentence in sorted(found, key=lambda pair: pair[0])]
+        for number, article in enumerate(articles):
+            drawn = [question for question in article.questions if chance.random() < mix.own]
+            far = [_of_another(articles, article, chance) for _ in drawn if chance.random() < mix.far]
+            asked = [*drawn, *(question for question in far if question is not None)]
+            found = brought(engine, Scope.guild(number), article, asked)
+            for question, sentences in zip(asked, found, strict=True):
+                yield from _groups(article, question, sentences, chance, mix)
+
+
+def _of_another(
+    articles: Sequence[Article], article: Article, chance: random.Random
+) -> Question | None:
+    """A question of another article, which this one leaves open, if one was drawn."""
+    other = chance.choice(articles)
+    if other is article or not other.questions:
+        return None
+    return replace(chance.choice(other.questions), answers=())
+
+
+def brought(
+    engine: Engine, scope: Scope, article: Article, asked: Sequence[Question]
+) -> Iterator[list[Brought]]:
+    """The sentences of what would be read for each question, the likeliest first; the article
+    becomes the only one of ``scope``.
+    """
+    text = "\n\n".join(article.contexts)
+    engine.add(scope, text.encode(), media_type="text/plain", title="an article")
+    for question in asked:
+        found: list[tuple[float, Brought]] = []
+        for block in engine.read_for(question.text, scope):
+            before = ""
+            for one in block.passage.sentences:
+                sentence = block.passage.text[one.start : one.end]
+                found.append((-one.prior, Brought(before, sentence)))
+                before = sentence
+        yield [sentence for _, sentence in sorted(found, key=lambda pair: pair[0])]
 
 
 def _groups(
@@ -80,7 +97,8 @@ def _groups(
     rough = chance.random() < ROUGH
     asked = roughened(question.text, chance) if rough else question.text
     if not golds:
-        yield Group(asked, tuple(_shown(one, (), chance) for one in wrong[:2]))
+        for _ in range(1 + mix.again):
+            yield Group(asked, tuple(_shown(one, (), chance) for one in wrong[:2]))
         return
     right = next((one for one in sentences if _holds(one.text, golds)), None)
     if right is None:

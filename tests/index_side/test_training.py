@@ -171,7 +171,8 @@ class TestSentences:
     """What the verifier learns from."""
 
     def groups(self, file: Path, **drawn: float) -> list:
-        mix = replace(VERIFIER.hard, **({"own": 1.0, "left_out": 0.0, "swapped": 0.0} | drawn))
+        plain = {"own": 1.0, "left_out": 0.0, "swapped": 0.0, "far": 0.0, "again": 0}
+        mix = replace(VERIFIER.hard, **(plain | drawn))
         return list(sentences.groups(read(file), random.Random(1), mix))
 
     def test_the_one_that_answers_is_marked_and_the_wrong_ones_hold_no_answer(
@@ -202,6 +203,26 @@ class TestSentences:
         made = self.groups(file, left_out=1.0)
         silent = [group.question.casefold() for group in made if not group.answerable]
         assert any("largest" in question for question in silent)
+
+    def test_what_nothing_answers_is_shown_again(self, file: Path) -> None:
+        once, thrice = self.groups(file), self.groups(file, again=2)
+        assert [sum(not group.answerable for group in made) for made in (once, thrice)] == [1, 3]
+
+    def test_a_question_of_another_article_is_one_that_nothing_answers(
+        self, file: Path, tmp_path: Path
+    ) -> None:
+        one = json.loads(file.read_text())["data"]
+        spans = [{"text": "Oda", "answer_start": 0}]
+        asked = {"question": "Who baked the bread?", "answers": spans, "is_impossible": False}
+        paragraph = {"context": "Oda baked the bread. It was of rye.", "qas": [asked]}
+        two = tmp_path / "two.json"
+        data = [*one, {"title": "Bread", "paragraphs": [paragraph]}]
+        two.write_text(json.dumps({"data": data}))
+        made = [group for group in self.groups(two, far=1.0) if "bread" in group.question.casefold()]
+        towers = [g for g in made if not any("Oda" in passage.text for passage in g.passages)]
+        assert towers
+        assert not any(group.answerable for group in towers)
+        assert any(group.answerable for group in made)
 
 
 def test_above_the_readers_layers_the_verifier_has_its_own(tmp_path: Path) -> None:
