@@ -49,8 +49,8 @@ def groups(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iter
     ):
         for number, article in enumerate(articles):
             drawn = [question for question in article.questions if chance.random() < mix.own]
-            far = [_of_another(articles, article, chance) for _ in drawn if chance.random() < mix.far]
-            asked = [*drawn, *(question for question in far if question is not None)]
+            far = (_of_another(articles, article, chance) for _ in drawn)
+            asked = [*drawn, *(q for q in far if q is not None and chance.random() < mix.far)]
             found = brought(engine, Scope.guild(number), article, asked)
             for question, sentences in zip(asked, found, strict=True):
                 yield from _groups(article, question, sentences, chance, mix)
