@@ -218,7 +218,9 @@ class TestSentences:
         two = tmp_path / "two.json"
         data = [*one, {"title": "Bread", "paragraphs": [paragraph]}]
         two.write_text(json.dumps({"data": data}))
-        made = [group for group in self.groups(two, far=1.0) if "bread" in group.question.casefold()]
+        made = [
+            group for group in self.groups(two, far=1.0) if "bread" in group.question.casefold()
+        ]
         towers = [g for g in made if not any("Oda" in passage.text for passage in g.passages)]
         assert towers
         assert not any(group.answerable for group in towers)
