@@ -30,7 +30,7 @@ SEED = 7
 SEEDS = (7, 8)
 EVERY = 100
 """Steps between checkpoints in the second stage, of which the last are averaged."""
-STEPS = (3000, 1500, 620, 2200)
+STEPS = (3000, 1500, 600, 2200)
 FROZEN = 2
 """Layers that the third stage leaves as they are."""
 SHARE = 0.7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -215,6 +216,59 @@ def test_the_verifier_reads_the_sentence_with_layers_of_its_own(reader: SpanRead
         - verdict[0, 0].sum(),
         abs=0.05,
     )
+
+
+@pytest.mark.parametrize(
+    ("behind", "verified", "chosen"),
+    [
+        (1.0, 2.0, 1),  # close, and the verifier holds it for the better one
+        (1.0, 1.0, 0),  # close, but not by enough
+        (1.6, 9.0, 0),  # too far behind to be looked at
+    ],
+)
+def test_where_two_sentences_come_close_the_verifier_decides_with(
+    reader: SpanReader, behind: float, verified: float, chosen: int
+) -> None:
+    model = reader._model()
+    ben = model.tokenizer.encode("Who?", "ben").ids
+    looks = 0
+
+    def marks(first: float, second: float) -> Callable[[Rows], np.ndarray]:
+        def scored(rows: Rows) -> np.ndarray:
+            scores = np.full((1, rows.ids.shape[1], 2), -9.0)
+            scores[0, 0] = 0.0
+            scores[0, len(ben) - 2] = (second if rows.ids[0].tolist() == ben else first) / 2
+            return scores
+
+        return scored
+
+    def verifier(rows: Rows) -> np.ndarray:
+        nonlocal looks
+        looks += 1
+        return marks(0.0, verified)(rows)
+
+    network = marks(5.0, 5.0 - behind)
+    fake = model._replace(network=network, exact=None, verifier=verifier)
+    span = SpanReader(lambda: fake).read("Who?", [passage("ann"), passage("ben")])
+    assert span.passage == chosen
+    assert span.verified == pytest.approx(verified if chosen else 0.0)
+    assert span.lead == pytest.approx(0.0 if chosen else behind)
+    assert looks == (2 if behind < 1.5 else 1)
+
+
+def test_without_a_verifier_the_best_score_is_chosen_and_looked_at_alone(
+    reader: SpanReader,
+) -> None:
+    model = reader._model()
+    looks = []
+
+    def scored(rows: Rows) -> np.ndarray:
+        looks.append(rows)
+        return model.network(rows)
+
+    fake = model._replace(network=scored, exact=None, verifier=None)
+    SpanReader(lambda: fake).read("Who?", [passage("Ann built it."), passage("Ben built it.")])
+    assert len(looks) == 3
 
 
 def test_other_weights_have_no_verifier_and_look_at_the_sentence_themselves() -> None:
