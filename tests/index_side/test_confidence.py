@@ -47,9 +47,13 @@ def test_what_the_article_does_not_speak_of_is_declined(signals: Signals) -> Non
     nothing = {"coverage": 0.0, "quote_coverage": 0.0, "context_coverage": 0.0}
     far = dict.fromkeys(("best_sentence_cosine", "best_window_cosine", "quote_cosine"), 0.1)
     off = replace(signals, **far, **nothing)
-    assert confidence(off) < THRESHOLD
-    unread = replace(off, margin=-4.0, verified=-4.0) if signals is READ else off
-    assert confidence(unread) < 0.01
+    if signals is PICKED:
+        assert confidence(off) < 0.01
+        return
+    # Of 2,894 off-topic development questions five have margins above both of these.
+    assert confidence(replace(off, margin=2.0, verified=0.0)) < THRESHOLD
+    assert confidence(replace(off, margin=-4.0, verified=-4.0)) < 0.01
+    assert confidence(off) < confidence(signals) / 4
 
 
 @given(st.lists(st.floats(-1, 1), min_size=7, max_size=7), st.none() | st.floats(-60, 60))
