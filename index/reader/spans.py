@@ -39,25 +39,27 @@ LONGEST_ANSWER = 30
 CLOSE = 0.2
 """Two spans whose scores differ by less might change places in half precision: with 0.15 none
 of 1,000 development questions got another span than in full precision (with the score of then,
-which took all of "not here" away, and so had more of its noise)."""
+which took all of "not here" away, and so had more of its noise). What the verifier says of two that
+contend is not read again: there half precision may choose another."""
 NULL_WEIGHT = 0.58
-"""Of the score of "not here", when sentences of different passages are compared: the margin
-takes all of it away, of which this much is given back. Fitted with ``index.prior``."""
+"""Of the score of "not here", when sentences of different passages are compared: the margin takes
+all of it away, of which this much is given back. Fitted with ``index.prior``, for the weights of
+then."""
 VERIFIED_FROM = 3
 """The verifier shares the reader's layers below this one."""
 CONTENDS = 1.5
 """A sentence whose score is behind the best by less may still be chosen, for what the verifier
-says of it."""
+says of it; so may ``MOST_CONTENDERS`` at most."""
 VERIFIED_WEIGHT = 0.8
-"""Of the verifier's margin beside the score, among those. On the development questions the quote
-then holds the answer for 0.7 (SQuAD's) and 0.8 (written) in a hundred more, with 10 and 18 in a
-hundred more looks; with a reach of 1, of 3 and of 6, and weights from 0.3 on, it gained less or
-alike, for up to seven times the looks."""
+"""Of the verifier's margin beside the score, among those. On the development questions, on which
+both were chosen, the quote then holds the answer for 0.7 (SQuAD's) and 0.8 (written) in a hundred
+more, with 10 and 18 in a hundred more looks; reaches of 1 to 6 and weights of 0.15 to 0.8 gained 0
+to 1.0."""
 MOST_CONTENDERS = 3
 FAR_AHEAD = 12.0
-"""What no unread passage makes up for by what it reads: with 12 all of 6,700 development
-questions got the sentence that they get when all is read, for three fifths of the reading; with 11
-three did not."""
+"""What no unread passage makes up for by what it reads: with 12 all of 6,700 development questions
+got the sentence of the best score that they get when all is read, for three fifths of the reading;
+with 11 three did not."""
 
 _UNWEIGHED = (0.0, 0.0)
 LEANS = re.compile(
@@ -317,13 +319,13 @@ def _chosen(
     return max(looked, key=lambda pair: pair[0].span.score + VERIFIED_WEIGHT * pair[1])
 
 
-def _verified(model: Model, question: str, passage: ReadingPassage, chosen: _Marked) -> float:
-    """The margin of the chosen sentence without what stands around it, which makes it look like
+def _verified(model: Model, question: str, passage: ReadingPassage, one: _Marked) -> float:
+    """The margin of a sentence without what stands around it, which makes it look like
     an answer that it is not. One that leans on the sentence before it ("It said that ...") is
     read with that one, as it does not say of what it speaks. In half precision where the network
-    is.
+    is. One that does not fit into what the network reads keeps the margin that it has.
     """
-    own = chosen.sentence
+    own = one.sentence
     start = own.start
     if LEANS.match(passage.text, own.start):
         start = max((s.start for s in passage.sentences if s.start < own.start), default=start)
@@ -331,7 +333,7 @@ def _verified(model: Model, question: str, passage: ReadingPassage, chosen: _Mar
     encoding = model.tokenizer.encode(question, text)
     scores = (model.verifier or model.network)(Rows.of([encoding], model.padding, MAX_TOKENS))[0]
     whole = ReadingPassage(text, (Candidate(own.start - start, len(text), 0.0),))
-    return next(_marked(0, whole, encoding, scores, _UNWEIGHED), chosen).span.margin or 0.0
+    return next(_marked(0, whole, encoding, scores, _UNWEIGHED), one).span.margin or 0.0
 
 
 def _next_lead(chosen: _Marked, others: Sequence[_Marked], passage: ReadingPassage) -> float | None:

@@ -6,7 +6,8 @@ of every sort that a rule can make; the third with questions and near-misses tha
 down for articles of the kinds that people keep. The second and the third run twice, each in
 an order of its own, and end as the mean of both runs' last checkpoints (Wortsman et al.
 2022, "Model soups"). The reader lies between both. From there the verifier's own layers learn to
-tell single sentences that answer from those that only look so.
+tell single sentences that answer from those that only look so; it ends as the mean of its last
+checkpoints.
 
 Files are in the format of SQuAD, folders as ``index.training.written`` reads them.
 ``--hard`` ones are asked against whole articles, with negatives that retrieval finds;
@@ -29,7 +30,8 @@ from index.training.running import Run, between, merge, train, upper
 SEED = 7
 SEEDS = (7, 8)
 EVERY = 100
-"""Steps between checkpoints in the second stage, of which the last are averaged."""
+"""Steps between checkpoints in the second stage, of which the last are averaged; the verifier's
+are three times as far apart."""
 STEPS = (3000, 1500, 600, 2200)
 FROZEN = 2
 """Layers that the third stage leaves as they are."""

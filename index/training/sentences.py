@@ -41,7 +41,8 @@ class Brought(NamedTuple):
 def groups(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iterator[Group]:
     """One group for each question that is drawn, and the unanswerable ones made by rule.
 
-    Of ``mix`` all counts but ``opposed`` and ``removed``.
+    Of ``mix`` all counts but ``opposed`` and ``removed``; ``far`` is how often a question of
+    another article is asked, and ``again`` repeats that too.
     """
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -49,28 +50,23 @@ def groups(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iter
     ):
         for number, article in enumerate(articles):
             drawn = [question for question in article.questions if chance.random() < mix.own]
-            far = (_of_another(articles, article, chance) for _ in drawn)
-            asked = [*drawn, *(q for q in far if q is not None and chance.random() < mix.far)]
+            others = [other for other in articles if other is not article and other.questions]
+            far = [
+                replace(chance.choice(chance.choice(others).questions), answers=())
+                for _ in drawn
+                if others and chance.random() < mix.far
+            ]
+            asked = [*drawn, *far]
             found = brought(engine, Scope.guild(number), article, asked)
             for question, sentences in zip(asked, found, strict=True):
                 yield from _groups(article, question, sentences, chance, mix)
 
 
-def _of_another(
-    articles: Sequence[Article], article: Article, chance: random.Random
-) -> Question | None:
-    """A question of another article, which this one leaves open, if one was drawn."""
-    other = chance.choice(articles)
-    if other is article or not other.questions:
-        return None
-    return replace(chance.choice(other.questions), answers=())
-
-
 def brought(
     engine: Engine, scope: Scope, article: Article, asked: Sequence[Question]
 ) -> Iterator[list[Brought]]:
-    """The sentences of what would be read for each question, the likeliest first; the article
-    becomes the only one of ``scope``.
+    """The sentences of what would be read for each question, the likeliest first; ``scope`` must
+    hold no article yet.
     """
     text = "\n\n".join(article.contexts)
     engine.add(scope, text.encode(), media_type="text/plain", title="an article")

@@ -16,7 +16,7 @@ from index.bert import Bert, Rows, Upper
 from index.reader import Candidate, ReadingPassage, Span
 from index.reader.model import SpanModel, TorchNetwork
 from index.reader.picker import SentencePicker
-from index.reader.spans import MAX_TOKENS, SpanReader, _Trained
+from index.reader.spans import MAX_TOKENS, Model, SpanReader, _Trained
 from index.weights import embeddings, packaged_model, packaged_tokenizer, packaged_weights
 
 TEXT = "It was a fine ship. It sank in May 1910 with all hands. Twelve men were lost."
@@ -218,57 +218,80 @@ def test_the_verifier_reads_the_sentence_with_layers_of_its_own(reader: SpanRead
     )
 
 
+def marks(model: Model, said: dict[str, float]) -> Callable[[Rows], np.ndarray]:
+    """A network that gives the words their margins, and all else less."""
+    margins = {model.tokenizer.token_to_id(word): margin for word, margin in said.items()}
+
+    def scored(rows: Rows) -> np.ndarray:
+        scores = np.full((1, rows.ids.shape[1], 2), -9.0)
+        scores[0, 0] = 0.0
+        for at, word in enumerate(rows.ids[0].tolist()):
+            if word in margins:
+                scores[0, at] = margins[word] / 2
+        return scores
+
+    return scored
+
+
 @pytest.mark.parametrize(
     ("behind", "verified", "chosen"),
     [
-        (1.0, 2.0, 1),  # close, and the verifier holds it for the better one
-        (1.0, 1.0, 0),  # close, but not by enough
-        (1.6, 9.0, 0),  # too far behind to be looked at
+        (1.0, 1.3, 1),  # close, and the verifier holds it for the better one
+        (1.0, 1.2, 0),  # close, but not by enough
+        (1.45, 9.0, 1),
+        (1.55, 9.0, 0),  # too far behind to be looked at
     ],
 )
 def test_where_two_sentences_come_close_the_verifier_decides_with(
     reader: SpanReader, behind: float, verified: float, chosen: int
 ) -> None:
     model = reader._model()
-    ben = model.tokenizer.encode("Who?", "ben").ids
-    looks = 0
-
-    def marks(first: float, second: float) -> Callable[[Rows], np.ndarray]:
-        def scored(rows: Rows) -> np.ndarray:
-            scores = np.full((1, rows.ids.shape[1], 2), -9.0)
-            scores[0, 0] = 0.0
-            scores[0, len(ben) - 2] = (second if rows.ids[0].tolist() == ben else first) / 2
-            return scores
-
-        return scored
-
-    def verifier(rows: Rows) -> np.ndarray:
-        nonlocal looks
-        looks += 1
-        return marks(0.0, verified)(rows)
-
-    network = marks(5.0, 5.0 - behind)
-    fake = model._replace(network=network, exact=None, verifier=verifier)
+    fake = model._replace(
+        network=marks(model, {"ann": 5.0, "ben": 5.0 - behind}),
+        exact=None,
+        verifier=marks(model, {"ann": 0.0, "ben": verified}),
+    )
     span = SpanReader(lambda: fake).read("Who?", [passage("ann"), passage("ben")])
     assert span.passage == chosen
     assert span.verified == pytest.approx(verified if chosen else 0.0)
     assert span.lead == pytest.approx(0.0 if chosen else behind)
-    assert looks == (2 if behind < 1.5 else 1)
 
 
-def test_without_a_verifier_the_best_score_is_chosen_and_looked_at_alone(
-    reader: SpanReader,
-) -> None:
+def test_the_verifier_looks_at_three_sentences_at_most(reader: SpanReader) -> None:
     model = reader._model()
-    looks = []
+    close = {"ann": 5.0, "ben": 4.9, "tom": 4.8, "dan": 4.7}
+    verdicts = {"ann": 0.0, "ben": 0.0, "tom": 2.0, "dan": 9.0}
+    fake = model._replace(network=marks(model, close), exact=None, verifier=marks(model, verdicts))
+    span = SpanReader(lambda: fake).read("Who?", [passage(name) for name in close])
+    assert span.passage == 2
 
-    def scored(rows: Rows) -> np.ndarray:
-        looks.append(rows)
-        return model.network(rows)
 
-    fake = model._replace(network=scored, exact=None, verifier=None)
-    SpanReader(lambda: fake).read("Who?", [passage("Ann built it."), passage("Ben built it.")])
-    assert len(looks) == 3
+def test_a_sentence_after_the_chosen_one_may_have_the_better_score(reader: SpanReader) -> None:
+    model = reader._model()
+    fake = model._replace(
+        network=marks(model, {"ann": 4.5, "ben": 5.0}),
+        exact=None,
+        verifier=marks(model, {"ann": 3.0, "ben": 0.0}),
+    )
+    span = SpanReader(lambda: fake).read("Who?", [passage("ann. ben.", "ann.", "ben.")])
+    assert span.end == len("ann")
+    assert span.next_lead == pytest.approx(-0.5)
+
+
+def test_without_a_verifier_the_best_score_is_chosen(reader: SpanReader) -> None:
+    model = reader._model()
+    network = marks(model, {"ann": 5.0, "ben": 4.0})
+    looks = 0
+
+    def counted(rows: Rows) -> np.ndarray:
+        nonlocal looks
+        looks += 1
+        return network(rows)
+
+    fake = model._replace(network=counted, exact=None, verifier=None)
+    span = SpanReader(lambda: fake).read("Who?", [passage("ann"), passage("ben")])
+    assert span.passage == 0
+    assert looks == 3
 
 
 def test_other_weights_have_no_verifier_and_look_at_the_sentence_themselves() -> None:

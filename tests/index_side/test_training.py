@@ -223,8 +223,10 @@ class TestSentences:
         ]
         towers = [g for g in made if not any("Oda" in passage.text for passage in g.passages)]
         assert towers
-        assert not any(group.answerable for group in towers)
-        assert any(group.answerable for group in made)
+        assert all(g.answerable for g in made if g not in towers)
+        own = [group for group in self.groups(two) if "bread" in group.question.casefold()]
+        assert own
+        assert all(group.answerable for group in own)
 
 
 def test_above_the_readers_layers_the_verifier_has_its_own(tmp_path: Path) -> None:
