@@ -89,7 +89,7 @@ def main() -> None:
     twice(ended, options.out / "third", EVERY // 2, third, options.processes)
     reader = options.out / "reader.safetensors"
     between(second, third, SHARE, reader)
-    verify(replace(ended, begin=reader, steps=options.steps[3]), reader, options.out)
+    verify(replace(ended, steps=options.steps[3]), reader, options.out)
 
 
 def verify(run: Run, reader: Path, out: Path) -> None:
@@ -97,6 +97,7 @@ def verify(run: Run, reader: Path, out: Path) -> None:
     run = replace(
         run,
         out=out / "verifier",
+        begin=reader,
         mixes=VERIFIER,
         every=3 * EVERY,
         frozen=VERIFIED_FROM,
