@@ -14,6 +14,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     quote = answer.quote if answer.answered else None
     return {
         "question": answer.question,
+        "read_as": answer.read_as,
         "kind": answer.kind.value,
         "answered": answer.answered,
         "answer": answer.text,

@@ -19,6 +19,7 @@ from bot.card import (
     FRIENDLY,
     GOOD,
     NO_BREAK,
+    QUESTION_CHARS,
     SECTION_CHARS,
     TITLE_CHARS,
     card,
@@ -79,6 +80,7 @@ def answer_view(
     unsure = words(answer.confidence) == "not sure"
     place = _place(answer.quotes, locale)
     return card(
+        *_read_as(answer, locale),
         *([small(say(locale, "answer.unsure"))] if unsure else []),
         *_short_answer(answer),
         *_quotes(answer, locale),
@@ -91,6 +93,13 @@ def answer_view(
         colour=COLOURS[words(answer.confidence)],
         asked=asked,
     )
+
+
+def _read_as(answer: Answer, locale: object) -> list[str]:
+    """The question without its slips, so that a name taken for one is seen."""
+    if answer.read_as is None:
+        return []
+    return [small(say(locale, "answer.read_as", question=fit(answer.read_as, QUESTION_CHARS)))]
 
 
 def _short_answer(answer: Answer) -> list[str]:
@@ -194,6 +203,7 @@ def not_said_view(
 ) -> ui.LayoutView:
     titles = _titles(answer)
     return card(
+        *_read_as(answer, locale),
         f"## {say(locale, 'notsaid.many' if len(titles) > 1 else 'notsaid.one')}",
         say(locale, "notsaid.explanation"),
         rule(),

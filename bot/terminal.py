@@ -155,6 +155,9 @@ def answer_text(answer: Answer, *, styled: bool, passages: bool, hint: str) -> T
         view = _said(answer, styled=styled)
     else:
         view = _unsaid(answer)
+    if answer.read_as is not None:
+        read_as = Text(f"Read as: {harmless(answer.read_as)}\n", style="dim")
+        view = read_as.append_text(view)
     if passages and answer.passages:
         view.append_text(Text.assemble("\n\n", ("Nearest passages", "bold"), "\n"))
         view.append_text(passages_text(answer.passages))

@@ -17,7 +17,7 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from index.answering import Reading, read
 from index.candidates import Found, find
@@ -49,6 +49,7 @@ from index.recent import Recent
 from index.rehearsing import Rehearsals
 from index.repeated import rests_on
 from index.settings import PACKAGED_MODEL, IndexSettings
+from index.spelling import corrected
 from index.together import Together
 from index.types import (
     Answer,
@@ -78,6 +79,19 @@ _RETRIES_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 _SHORTEST_REASON = 4
 """Words: a name alone is no reason, and no way to do something."""
 _LONGEST_TURN_CHARS = 1000
+
+
+class _Read(NamedTuple):
+    """One way to read a question, and what it came to."""
+
+    text: str
+    wish: Wish
+    outcome: Reading
+    mended: bool = False
+
+    @property
+    def confidence(self) -> float:
+        return self.outcome.confidence
 
 
 class Engine(Rehearsals):
@@ -254,22 +268,39 @@ class Engine(Rehearsals):
             untold = answer
             # A part of the article in short, or something else that has a title or a date.
             wanted = Intent(Wish.REASON if wanted.wish is Wish.WHOLE else Wish.FACT)
-        readings = _readings(checked.text, history)
-        outcomes = []
-        vectors = self._questions.encode(readings)
-        for reading, vector in zip(readings, vectors, strict=True):
-            deadline.check("searching")
-            outcomes.append(self._outcome(searched, reading, vector, wanted.wish))
-        # The reading with its history, unless the bare one finds a clearly surer answer.
-        best = outcomes[0]
-        if outcomes[-1].confidence > best.confidence + _CLEARLY_SURER:
-            best = outcomes[-1]
+        best = self._surest(searched, _readings(checked.text, history), wanted.wish, deadline)
         # What the article does not tell as an object, its text may all but spell out.
         if untold is not None and best.confidence < max(limit, _TELLS_ITSELF):
             return replace(untold, threshold=limit)
-        if best.confidence < limit and chats(checked.text, best.signals.coverage):
+        if best.confidence < limit and chats(checked.text, best.outcome.signals.coverage):
             checked = replace(checked, kind=Kind.CHAT)
-        return _answer(checked, wanted.wish, best, limit)
+        return _answer(checked, best, limit)
+
+    def _surest(
+        self, searched: Sequence[Searched], readings: Sequence[str], wish: Wish, deadline: Deadline
+    ) -> _Read:
+        """The question read with its history, as it stands, or without its slips."""
+        reads = []
+        for text, vector in zip(readings, self._questions.encode(readings), strict=True):
+            deadline.check("searching")
+            reads.append(_Read(text, wish, self._outcome(searched, text, vector, wish)))
+        # The one with its history, unless the bare one finds a clearly surer answer.
+        best = reads[0]
+        if reads[-1].confidence > best.confidence + _CLEARLY_SURER:
+            best = reads[-1]
+        if self._settings.model != PACKAGED_MODEL:  # slips are seen by its words, which are English
+            return best
+        hits = [hit.passage for hit in best.outcome.hits]
+        text = corrected(best.text, [words for hit in hits for words in (hit.text, hit.article)])
+        if text == best.text:
+            return best
+        deadline.check("reading it without its slips")
+        meant = intent(text).wish
+        wish = wish if meant in {Wish.OBJECT, Wish.WHOLE} else meant
+        outcome = self._outcome(searched, text, self._questions.encode([text])[0], wish)
+        # What looks like a slip may be a name.
+        mended = _Read(text, wish, outcome, mended=True)
+        return mended if mended.confidence > best.confidence else best
 
     def search(self, scope: Scope, query: str, *, limit: int = 5) -> list[Hit]:
         """The passages nearest to ``query``, best first, at most ``limit``.
@@ -428,28 +459,26 @@ def _kind(wish: Wish, reading: Reading) -> Kind:
     return Kind.SENTENCES if wish in {Wish.REASON, Wish.MANNER, Wish.VERDICT} else Kind.SPAN
 
 
-def _answer(checked: Checked, wish: Wish, reading: Reading, threshold: float) -> Answer:
-    question = checked.text
+def _answer(checked: Checked, best: _Read, threshold: float) -> Answer:
+    reading = best.outcome
     chat = checked.kind is Kind.CHAT
-    if chat or reading.confidence < threshold:
-        return Answer(
-            question=question,
-            kind=Kind.CHAT if chat else Kind.NONE,
-            confidence=0.0 if chat else reading.confidence,
-            threshold=threshold,
-            elapsed_ms=0.0,
-            passages=reading.hits,
-        )
-    start, end, text = _marked(wish, reading)
-    return Answer(
-        question=question,
-        kind=_kind(wish, reading),
-        confidence=reading.confidence,
+    answer = Answer(
+        question=checked.text,
+        kind=Kind.CHAT if chat else Kind.NONE,
+        confidence=0.0 if chat else reading.confidence,
         threshold=threshold,
         elapsed_ms=0.0,
+        passages=reading.hits,
+        read_as=best.text if best.mended and not chat else None,
+    )
+    if chat or reading.confidence < threshold:
+        return answer
+    start, end, text = _marked(best.wish, reading)
+    return replace(
+        answer,
+        kind=_kind(best.wish, reading),
         text=text,
         start=start,
         end=end,
         quotes=reading.quotes,
-        passages=reading.hits,
     )

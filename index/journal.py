@@ -120,7 +120,7 @@ class Journal:
             scope=scope,
             asker=asker,
             asked_at=datetime.now(UTC),
-            answer=answer if kept else replace(answer, question=""),
+            answer=answer if kept else replace(answer, question="", read_as=None),
         )
         with self._catalogue.writing() as connection:
             connection.execute(

@@ -52,6 +52,11 @@ def tokens(text: str) -> list[str]:
         folded = unicodedata.normalize("NFKD", plain.replace("\u2019", "'"))
         plain = "".join(c for c in folded if not unicodedata.combining(c))
     words = [w.replace(",", "") for w in _WORD.findall(plain) if w not in _STOP_WORDS]
+    return stemmed(words)
+
+
+def stemmed(words: Sequence[str]) -> list[str]:
+    """The stems of words in lower case."""
     stems: list[str] = _stemmer().stemWords(words)
     return stems
 

@@ -283,7 +283,8 @@ class Answer:
     calibrated probability (0..1) that the quote answers the question; it stays when
     the bot declines. ``passages`` are the nearest ones, best first. For ABOUT, ``fact`` is
     what was asked of the articles in ``about``, and ``text`` its bare value, None where
-    none of them tells.
+    none of them tells. ``read_as`` is the question with its slips mended, where it was answered
+    so.
     """
 
     question: str
@@ -298,6 +299,7 @@ class Answer:
     passages: tuple[Hit, ...] = ()
     fact: Fact | None = None
     about: tuple[About, ...] = ()
+    read_as: str | None = None
 
     @property
     def answered(self) -> bool:

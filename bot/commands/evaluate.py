@@ -50,6 +50,7 @@ ROWS = (
     metavar="FILE",
     help="Draw risk against coverage, and the times, to FILE (.png, .svg or .pdf).",
 )
+@click.option("--slips", is_flag=True, help="Ask each with one slip of the finger in it.")
 @click.option(
     "--ablate",
     is_flag=True,
@@ -63,6 +64,7 @@ def evaluate(
     threshold: float | None,
     as_json: bool,
     plot_file: str | None,
+    slips: bool,
     ablate: bool,
 ) -> None:
     """Measure the answers on question sets in the format of SQuAD (v1.1, v2.0).
@@ -74,8 +76,8 @@ def evaluate(
     """
     if plot_file is not None and find_spec("matplotlib") is None:
         raise click.UsageError("--plot needs matplotlib: pip install 'article-bot[plot]'.")
-    if ablate and (plot_file or threshold is not None):
-        raise click.UsageError("--ablate goes with neither --plot nor --threshold.")
+    if ablate and (plot_file or slips or threshold is not None):
+        raise click.UsageError("--ablate goes with none of --plot, --slips and --threshold.")
     if ablate:
         _ablate(session, files, as_json=as_json)
         return
@@ -87,6 +89,7 @@ def evaluate(
             session.settings,
             embedder=session.embedder,
             threshold=threshold,
+            slips=slips,
             progress=progress,
         )
     if as_json:

@@ -19,6 +19,7 @@ from index.engine import Engine
 from index.errors import QuestionError, SourceError
 from index.evaluation.figures import RESAMPLES, SEED, Figures, SortFigures, by_sort, figures_of
 from index.evaluation.outcome import Asked, Outcome, judge
+from index.evaluation.slips import with_slips
 from index.evaluation.squad import SquadArticle, SquadQuestion, read_squad
 from index.ranking import WEIGHTS
 from index.reader import Reader
@@ -72,16 +73,21 @@ def evaluate(
     reader: Reader | None = None,
     weights: Mapping[str, float] = WEIGHTS,
     threshold: float | None = None,
+    slips: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Ask every question of ``files`` (SQuAD format) and work out the figures.
 
-    ``embedder``, ``reader`` and ``weights`` stand in for those of ``Engine.open``.
+    ``embedder``, ``reader`` and ``weights`` stand in for those of ``Engine.open``. With ``slips``
+    each question comes with one slip of the finger, always the same.
 
     SourceError when a file is malformed, before any question is asked.
     """
     in_force = settings.threshold if threshold is None else threshold
     sets = [(name, read_squad(Path(name))) for name in dict.fromkeys(map(str, files))]
+    if slips:
+        chance = random.Random(SEED)  # noqa: S311 - repeatable, and no secret
+        sets = [(name, tuple(with_slips(one, chance) for one in found)) for name, found in sets]
     with tempfile.TemporaryDirectory(prefix="article-bot-") as folder:
         apart = settings.model_copy(update={"data_dir": Path(folder)})
         with Engine.open(apart, embedder=embedder, reader=reader, weights=weights) as engine:

@@ -128,9 +128,9 @@ FIRST = Mixes(
     easy=Mix(own=0.6, negatives=0.3, swapped=0.06, far=0.03),
 )
 VERIFIER = Mixes(
-    hard=Mix(own=0.45, negatives=1.0, swapped=0.2, far=0.15, left_out=0.25, again=1),
+    hard=Mix(own=0.4, negatives=1.0, swapped=0.2, far=0.6, left_out=0.25, again=3),
     easy=Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0),
-    written=Mix(own=0.55, negatives=1.0, swapped=0.2, far=0.15, left_out=0.25),
+    written=Mix(own=0.45, negatives=1.0, swapped=0.2, far=0.5, left_out=0.25),
 )
 SECOND = Mixes(
     hard=Mix(1.0, 0.4, swapped=0.28, far=0.03, opposed=0.15, removed=0.15, left_out=0.12, again=1),

@@ -42,14 +42,15 @@ def groups(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iter
     """One group for each question that is drawn, and the unanswerable ones made by rule.
 
     Of ``mix`` all counts but ``opposed`` and ``removed``; ``far`` is how often a question of
-    another article is asked, and ``again`` repeats that too.
+    another article is asked, and ``again`` how many times more often than others an unanswerable
+    one of the data is drawn.
     """
     with (
         tempfile.TemporaryDirectory() as folder,
         Engine.open(IndexSettings(data_dir=Path(folder), reader="none")) as engine,
     ):
         for number, article in enumerate(articles):
-            drawn = [question for question in article.questions if chance.random() < mix.own]
+            drawn = [q for q in article.questions for _ in range(_times(q, chance, mix))]
             others = [other for other in articles if other is not article and other.questions]
             far = [
                 replace(chance.choice(chance.choice(others).questions), answers=())
@@ -81,6 +82,12 @@ def brought(
         yield [sentence for _, sentence in sorted(found, key=lambda pair: pair[0])]
 
 
+def _times(question: Question, chance: random.Random, mix: Mix) -> int:
+    """How often a question is shown: those that none answers are few, so none is left out."""
+    share = mix.own if question.answers else mix.own * (1 + mix.again)
+    return int(share + chance.random())
+
+
 def _groups(
     article: Article,
     question: Question,
@@ -93,8 +100,7 @@ def _groups(
     rough = chance.random() < ROUGH
     asked = roughened(question.text, chance) if rough else question.text
     if not golds:
-        for _ in range(1 + mix.again):
-            yield Group(asked, tuple(_shown(one, (), chance) for one in wrong[:2]))
+        yield Group(asked, tuple(_shown(one, (), chance) for one in wrong[:2]))
         return
     right = next((one for one in sentences if _holds(one.text, golds)), None)
     if right is None:

@@ -55,6 +55,16 @@ def test_a_short_answer_comes_first_then_its_sentence_with_it_in_bold_then_its_p
     ]
 
 
+def test_a_question_that_was_read_without_its_slips_is_told_as_it_was_read() -> None:
+    said = replace(answer_of(quote_of(SENTENCES[1], 2), "Ann"), read_as="Who is the *keeper*?")
+    assert lines(render.answer_view(said))[:2] == [r"-# Read as: Who is the \*keeper\*?", "## Ann"]
+    assert lines(render.answer_view(said, locale="de"))[0].startswith("-# Gelesen als: Who")
+    unsaid = replace(not_said(), read_as="Who is the keeper?")
+    assert lines(render.answer_view(unsaid))[0] == "-# Read as: Who is the keeper?"
+    long = replace(said, read_as="who " * 900)
+    assert fits(render.answer_view(long))
+
+
 def test_a_line_of_facts_breaks_between_the_facts_alone() -> None:
     view = render.answer_view(answer_of(quote_of(SENTENCES[1], 2)))
     facts = lines(view)[-1].splitlines()[-1].removeprefix("-# ")

@@ -261,6 +261,40 @@ def test_history_does_not_colour_a_question_that_stands_alone(engine: Engine) ->
     assert answer.text == "The doctor has gold."
 
 
+class TestSlips:
+    """A question with slips of the finger in it."""
+
+    def test_it_is_read_without_them_and_says_so(self, engine: Engine) -> None:
+        engine.add(LOCAL, b"The doctor has an apple. The king has gold. The queen has a ship.")
+        answer = engine.ask(LOCAL, "who has the gokd?", threshold=0)
+        assert answer.text == "The king has gold."
+        assert (answer.question, answer.read_as) == ("who has the gokd?", "who has the gold?")
+
+    def test_a_question_that_has_none_is_read_once(
+        self, engine: Engine, embedder: WordEmbedder
+    ) -> None:
+        engine.add(LOCAL, b"The king has gold.")
+        before = len(embedder.encoded)
+        assert engine.ask(LOCAL, "Who has gold?", threshold=0).read_as is None
+        assert embedder.encoded[before:] == ["Who has gold?"]
+
+    def test_a_name_that_is_answered_as_it_stands_is_left_alone(self, engine: Engine) -> None:
+        engine.add(LOCAL, b"Kingo has gold and a ship. The kings are tired of the island.")
+        answer = engine.ask(LOCAL, "Has Kingo gold and a ship?", threshold=0)
+        assert (answer.text, answer.read_as) == ("Kingo has gold and a ship.", None)
+
+    def test_its_kind_is_that_of_what_was_meant(self, engine: Engine) -> None:
+        engine.add(LOCAL, b"The king has gold. The doctor sails because an island has an apple.")
+        answer = engine.ask(LOCAL, "deos the dotcor sail to an ilsand?", threshold=0)
+        assert answer.read_as == "does the doctor sail to an island?"
+        assert answer.kind is Kind.SENTENCES
+
+    def test_another_model_reads_it_as_it_stands(self, open_engine: Callable[..., Engine]) -> None:
+        engine = open_engine(model="another")
+        engine.add(LOCAL, b"The doctor has an apple. The king has gold.")
+        assert engine.ask(LOCAL, "Who has gokd?", threshold=0).read_as is None
+
+
 def test_a_deadline_that_has_passed_is_told(engine: Engine) -> None:
     engine.add(LOCAL, TEXT)
     with pytest.raises(DeadlineExceeded, match="try again"):

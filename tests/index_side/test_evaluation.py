@@ -447,6 +447,17 @@ class TestEvaluate:
         area = again.pooled["auroc_off_topic"]
         assert area == evaluation.files[0]["auroc_off_topic"]
 
+    def test_with_slips_each_question_has_one_and_the_same_each_time(self, tmp_path):
+        file = write(tmp_path, a_set())
+        asked = [
+            [o.question for o in evaluate([file], IndexSettings(), embedder=WordEmbedder(),
+                                          slips=True).outcomes]
+            for _ in range(2)
+        ]  # fmt: skip
+        plain = {"Who sailed the ship?", "Who built the ship?", "Where was the gold found?"}
+        assert asked[0] == asked[1]
+        assert plain.isdisjoint(asked[0])
+
     def test_the_json_says_under_which_rules_it_was_made(self, evaluation):
         content = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))
         assert content["threshold"] == 0.0

@@ -74,6 +74,16 @@ def test_questions_are_kept_as_far_as_the_scope_says(
     assert journal.unanswered(ONE) == ([unsaid] if unsaid else [])
 
 
+def test_a_question_that_is_not_kept_is_not_kept_as_it_was_read_either(journal: Journal) -> None:
+    said = replace(SAID, question="Wehn?", read_as="When?")
+    journal.prefer(ONE, keep_questions="off")
+    assert "When?" not in repr(journal.recall(ONE, journal.record(ONE, 7, said).id))
+    journal.prefer(ONE, keep_questions="all")
+    kept = journal.recall(ONE, journal.record(ONE, 7, said).id)
+    assert kept is not None
+    assert kept.answer.read_as == "When?"
+
+
 def test_a_record_is_found_in_its_own_scope_alone(journal: Journal) -> None:
     record = journal.record(ONE, 5, SAID)
     assert journal.recall(ONE, record.id) == record

@@ -206,7 +206,9 @@ class TestSentences:
 
     def test_what_nothing_answers_is_shown_again(self, file: Path) -> None:
         once, thrice = self.groups(file), self.groups(file, again=2)
-        assert [sum(not group.answerable for group in made) for made in (once, thrice)] == [1, 3]
+        halves = self.groups(file, own=0.5, again=1)
+        counts = [sum(not group.answerable for group in made) for made in (once, thrice, halves)]
+        assert counts == [1, 3, 1]
 
     def test_a_question_of_another_article_is_one_that_nothing_answers(
         self, file: Path, tmp_path: Path

@@ -45,6 +45,7 @@ from tests.conftest import WordEmbedder
 ROOT = Path(__file__).parents[2]
 KEYS = [
     "question",
+    "read_as",
     "kind",
     "answered",
     "answer",

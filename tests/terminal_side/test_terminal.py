@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -65,6 +66,10 @@ class TestAnswers:
         assert view.plain.splitlines()[1] == SENTENCE
         marked = [view.plain[s.start : s.end] for s in view.spans if s.style == "bold underline"]
         assert marked == ["1843"]
+
+    def test_a_question_that_was_read_without_its_slips_is_told_first(self):
+        assert shown(an_answer(read_as="Who wrote it?"))[0] == "Read as: Who wrote it?"
+        assert shown(replace(DECLINED, read_as="Who?"))[0] == "Read as: Who?"
 
     def test_an_answer_that_is_the_whole_sentence_is_shown_once(self):
         assert shown(an_answer()) == [SENTENCE, "Engines · paragraph 2 of 7 · sure (74 %)"]
@@ -210,6 +215,7 @@ class TestContract:
     def test_an_answer_has_these_keys_and_values(self):
         assert answer_json(an_answer("Ada Lovelace")) == {
             "question": "Who?",
+            "read_as": None,
             "kind": "span",
             "answered": True,
             "answer": "Ada Lovelace",
