@@ -249,7 +249,7 @@ class TestContract:
     def test_what_is_not_answered_has_nulls_and_keeps_confidence_and_passages(self):
         content = answer_json(DECLINED)
         nulls = [key for key, value in content.items() if value is None]
-        assert nulls == ["answer", "quote", "article", "start", "end"]
+        assert nulls == ["read_as", "answer", "quote", "article", "start", "end"]
         assert (content["answered"], content["kind"], content["quotes"]) == (False, "none", [])
         assert content["confidence"] == 0.12
         assert len(content["passages"]) == 1
