@@ -46,8 +46,9 @@ many, and with 0.5 SQuAD's lost half a point of AUROC and a third of the calibra
 point of theirs."""
 OFF_TOPIC_COUNTS = 6.0
 """What an off-topic question counts beside others: they are easy, and answering one looks silly."""
-PENALTY = 1e-3
-"""On the squares of the slopes, for each example."""
+PENALTY = 3e-3
+"""On the squares of the slopes, for each example. With a third of it what tells one half of the articles
+apart served the other less: 7 instead of 5 of 600 off-topic questions were answered at 95 %."""
 KINDS = ("answerable", "off-topic", "unanswerable")
 Floats = npt.NDArray[np.float64]
 THRESHOLDS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
