@@ -53,7 +53,7 @@ def test_what_the_article_does_not_speak_of_is_declined(signals: Signals) -> Non
     # Of 2,894 off-topic development questions seven have margins above both of these.
     assert confidence(replace(off, margin=1.0, verified=-2.0)) < THRESHOLD
     assert confidence(replace(off, margin=-4.0, verified=-4.0)) < 0.02
-    assert confidence(off) < confidence(signals) / 4
+    assert confidence(off) < confidence(signals) / 3
 
 
 @given(st.lists(st.floats(-1, 1), min_size=7, max_size=7), st.none() | st.floats(-60, 60))
