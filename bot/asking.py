@@ -112,7 +112,7 @@ def _ask(bot: ArticleBot, question: Question, left_s: float | None) -> tuple[Ans
         return found, None
     # Nobody manages a direct scope, so nobody may want to see what its articles lack.
     managed = question.scope.key.startswith("guild:")
-    kept = found if managed else replace(found, question="")
+    kept = found if managed else found.without_question()
     try:
         return found, bot.engine.journal.record(question.scope, question.asker, kept)
     except EngineError as error:

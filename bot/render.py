@@ -203,7 +203,6 @@ def not_said_view(
 ) -> ui.LayoutView:
     titles = _titles(answer)
     return card(
-        *_read_as(answer, locale),
         f"## {say(locale, 'notsaid.many' if len(titles) > 1 else 'notsaid.one')}",
         say(locale, "notsaid.explanation"),
         rule(),

@@ -120,7 +120,7 @@ class Journal:
             scope=scope,
             asker=asker,
             asked_at=datetime.now(UTC),
-            answer=answer if kept else replace(answer, question="", read_as=None),
+            answer=answer if kept else answer.without_question(),
         )
         with self._catalogue.writing() as connection:
             connection.execute(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from index.types import About, Answer, Fact, Hit, Kind, Passage, Quote, Scope
+
+_FIELDS = {field.name for field in fields(Answer)}
 
 
 def to_json(answer: Answer) -> str:
@@ -15,8 +17,10 @@ def to_json(answer: Answer) -> str:
 
 def from_json(text: str) -> Answer:
     raw = json.loads(text)
+    # A newer program may have told more.
+    known = {name: raw[name] for name in _FIELDS & raw.keys()}
     return Answer(
-        **raw
+        **known
         | {
             "kind": Kind(raw["kind"]),
             "quotes": tuple(Quote(**_scoped(quote)) for quote in raw["quotes"]),

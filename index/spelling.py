@@ -1,17 +1,20 @@
 """A question's slips of the finger -> the words that were meant.
 
-A word that neither the passages nor the packaged model's vocabulary know is taken for a slip
-when a known word is as near as one slip goes: a letter too many, too few or mistaken, or two in
-the wrong order (Damerau 1964). What the passages hold is preferred, so that their names are
-found. The first letter is trusted: it is seldom the wrong one.
+A word that nobody writes is taken for a slip when a known word is as near as one slip goes: a
+letter too many, too few or mistaken, or two in the wrong order (Damerau 1964). What the passages
+hold is preferred, so that their names are found. The first letter is trusted: it is seldom the
+wrong one.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from importlib import resources
+from itertools import groupby
 from typing import NamedTuple
 
 from rapidfuzz import process
@@ -24,19 +27,29 @@ SHORTEST = 4
 """Letters; what is shorter is near to too much."""
 LONG = 9
 """Letters from which a word of the passages may be two slips away."""
-_WORD = re.compile(r"[^\W\d_]+")
+MOST = 5
+"""Unknown words, beyond which a question is another language, or none."""
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _JOINED = re.compile(
     r"(?:is|are|was|were|do|does|did|has|have|had|ca|wo|could|should|would|must|need|ai)nt"
     r"|(?:what|where|who|how|when|why|that|there|here|let|she)s|(?:what|you|they|who)(?:re|ve|ll|d)"
 )
 """Two words whose apostrophe was left out."""
+_ASKING = ("what", "which", "when", "where", "whose", "does", "were", "have", "many", "much")
+
+ByLetter = Mapping[str, Sequence[str]]
 
 
-class _Common(NamedTuple):
-    """The vocabulary's whole words, the most common first, and the stems of them all."""
+class _Lexicon(NamedTuple):
+    """``common`` are the whole words of the packaged model's vocabulary by their first letter, the
+    most common first, and ``stems`` those of all of them.
 
-    words: Sequence[str]
+    ``rare`` holds many more, each between line feeds: a set of them would take twelve megabytes.
+    """
+
+    common: ByLetter
     stems: frozenset[str]
+    rare: bytes
 
 
 def corrected(question: str, texts: Iterable[str]) -> str:
@@ -46,34 +59,60 @@ def corrected(question: str, texts: Iterable[str]) -> str:
     """
     held = Counter(word for text in texts for word in _WORD.findall(text.casefold()))
     stems = frozenset(stemmed(list(held)))
-    common = _common()
+    unknown = {word for word in _WORD.findall(question.casefold()) if _is_slip(word, stems)}
+    if not unknown or len(unknown) > MOST:
+        return question
+    near = _by_letter([word for word, _ in held.most_common()])
+    meant = {word: _meant(word, near) for word in unknown}
 
-    def meant(match: re.Match[str]) -> str:
+    def mended(match: re.Match[str]) -> str:
         typed = match[0]
-        word = typed.casefold()
-        # An accent is no slip.
-        if len(word) < SHORTEST or not word.isascii() or _JOINED.fullmatch(word):
-            return typed
-        if not {word, *stemmed([word])}.isdisjoint(stems | common.stems):
-            return typed
-        found = _nearest(word, [one for one, _ in held.most_common()], 1 + (len(word) >= LONG))
-        found = found or _nearest(word, common.words, 1)
+        found = meant.get(typed.casefold())
         if found is None:
             return typed
         return found.capitalize() if typed[0].isupper() else found
 
-    return _WORD.sub(meant, question)
+    return _WORD.sub(mended, question)
+
+
+def _is_slip(word: str, stems: frozenset[str]) -> bool:
+    # An accent is no slip; nor is an apostrophe.
+    if len(word) < SHORTEST or not (word.isascii() and word.isalpha()) or _JOINED.fullmatch(word):
+        return False
+    lexicon = _lexicon()
+    known = not {word, *stemmed([word])}.isdisjoint(stems | lexicon.stems)
+    return not known and b"\n%b\n" % word.encode() not in lexicon.rare
+
+
+def _meant(word: str, near: ByLetter) -> str | None:
+    return (
+        _nearest(word, _ASKING, 1)
+        or _nearest(word, near.get(word[0], ()), 1 + (len(word) >= LONG))
+        or _nearest(word, _lexicon().common.get(word[0], ()), 1)
+    )
 
 
 def _nearest(word: str, among: Sequence[str], slips: int) -> str | None:
-    """The first of the nearest; ``slips`` is how many it may be away."""
-    likely = [one for one in among if len(one) >= SHORTEST and one[0] == word[0]]
-    near = process.extract(word, likely, scorer=OSA.distance, score_cutoff=slips, limit=1)
-    return near[0][0] if near else None
+    """The one at most ``slips`` away, the nearest first; of these one with the same letters in
+    another order, then the first.
+    """
+    found = process.extract(word, among, scorer=OSA.distance, score_cutoff=slips, limit=None)
+    return min(
+        ((away, sorted(one) != sorted(word), at, one) for one, away, at in found if one != word),
+        default=(0, False, 0, None),
+    )[-1]
 
 
 @cache
-def _common() -> _Common:
+def _lexicon() -> _Lexicon:
     ranked = sorted(packaged_tokenizer().get_vocab().items(), key=lambda pair: pair[1])
-    words = [word for word, _ in ranked if word.isalpha() and len(word) >= SHORTEST]
-    return _Common(words, frozenset(stemmed(words)))
+    words = [word for word, _ in ranked if word.isascii() and word.isalpha()]
+    # Right words of films' subtitles, which know more than the model does.
+    packed = resources.files("spellchecker") / "resources" / "en.json.gz"
+    rare = re.findall(rb'"([a-z]+)"', gzip.decompress(packed.read_bytes()))
+    return _Lexicon(_by_letter(words), frozenset(stemmed(words)), b"\n%b\n" % b"\n".join(rare))
+
+
+def _by_letter(words: Iterable[str]) -> ByLetter:
+    long = sorted((word for word in words if len(word) >= SHORTEST), key=lambda word: word[0])
+    return {letter: list(some) for letter, some in groupby(long, key=lambda word: word[0])}

@@ -10,7 +10,7 @@ All offsets count Unicode code points of an article's text *as stored*, half ope
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -308,6 +308,10 @@ class Answer:
     @property
     def quote(self) -> Quote | None:
         return self.quotes[0] if self.quotes else None
+
+    def without_question(self) -> Answer:
+        """As it may be kept where the question may not."""
+        return replace(self, question="", read_as=None)
 
 
 @dataclass(frozen=True, slots=True)

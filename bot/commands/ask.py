@@ -42,7 +42,7 @@ def ask(
 
     \b
     With --json, one object for each question, on one line, in the order asked:
-      question, kind, answered, answer, quote, article, start, end, confidence,
+      question, read_as, kind, answered, answer, quote, article, start, end, confidence,
       elapsed_ms, quotes [{text, article, start, end}],
       passages [{text, article, start, end, score}]
     or {question, error} for a line that cannot be asked; the others are answered.

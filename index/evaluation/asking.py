@@ -43,6 +43,7 @@ class Evaluation:
 
     threshold: float
     model: str
+    slips: bool
     files: tuple[Figures, ...]
     pooled: Figures
     outcomes: tuple[Outcome, ...]
@@ -57,6 +58,7 @@ class Evaluation:
         return {
             "model": self.model,
             "threshold": self.threshold,
+            "slips": self.slips,
             "off_topic_rule": OFF_TOPIC_RULE,
             "intervals": f"95 %, {RESAMPLES} bootstrap draws of whole articles, seed {SEED}",
             "files": [_plain(figures) for figures in self.files],
@@ -95,6 +97,7 @@ def evaluate(
     return Evaluation(
         threshold=in_force,
         model=settings.model,
+        slips=slips,
         files=tuple(
             figures_of(name, [o for o in outcomes if o.file == name], in_force) for name, _ in sets
         ),

@@ -83,7 +83,7 @@ def brought(
 
 
 def _times(question: Question, chance: random.Random, mix: Mix) -> int:
-    """How often a question is shown: those that none answers are few, so none is left out."""
+    """How often a question is shown."""
     share = mix.own if question.answers else mix.own * (1 + mix.again)
     return int(share + chance.random())
 

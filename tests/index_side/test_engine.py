@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -278,10 +280,55 @@ class TestSlips:
         assert engine.ask(LOCAL, "Who has gold?", threshold=0).read_as is None
         assert embedder.encoded[before:] == ["Who has gold?"]
 
-    def test_a_name_that_is_answered_as_it_stands_is_left_alone(self, engine: Engine) -> None:
-        engine.add(LOCAL, b"Kingo has gold and a ship. The kings are tired of the island.")
-        answer = engine.ask(LOCAL, "Has Kingo gold and a ship?", threshold=0)
-        assert (answer.text, answer.read_as) == ("Kingo has gold and a ship.", None)
+    def test_what_makes_no_answer_surer_is_no_slip(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine.add(LOCAL, b"The doctor has an apple. The king has gold.")
+        monkeypatch.setattr("index.engine._SURER", 1.0)
+        assert engine.ask(LOCAL, "who has the gokd?", threshold=0).read_as is None
+
+    def test_a_misspelt_title_is_a_slip_too(self, engine: Engine) -> None:
+        engine.add(LOCAL, b"The king has gold.", title="Zandoria")
+        assert engine.ask(LOCAL, "has zamdoria gokd?", threshold=0).read_as == "has zandoria gold?"
+
+    def test_history_is_no_part_of_what_it_was_read_as(self, engine: Engine) -> None:
+        engine.add(LOCAL, b"The doctor has gold upon gold. A ship sank. The king has gold.")
+        history = (Turn("Where does the king really lvie?", "On a ship."),)
+        answer = engine.ask(LOCAL, "Does he hvae gokd?", history=history, threshold=0)
+        assert (answer.text, answer.read_as) == ("The king has gold.", "Does he have gold?")
+        plain = engine.ask(LOCAL, "Does he have gold?", history=history, threshold=0)
+        assert plain.read_as is None
+
+    def test_a_greeting_with_one_stays_a_greeting(self, engine: Engine) -> None:
+        engine.add(LOCAL, b"The king has gold. The queen asks for help.")
+        answer = engine.ask(LOCAL, "helo there", threshold=0.99)
+        assert (answer.kind, answer.read_as) == (Kind.CHAT, None)
+
+    def test_what_is_not_answered_tells_no_other_question(self, engine: Engine) -> None:
+        engine.add(LOCAL, b"The doctor has an apple. The king has gold.")
+        answer = engine.ask(LOCAL, "who has the gokd?", threshold=0.999)
+        assert (answer.kind, answer.read_as) == (Kind.NONE, None)
+
+    def test_the_answer_in_hand_is_given_where_no_time_is_left(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine.add(LOCAL, b"The doctor has an apple. The king has gold.")
+        outcome = Engine._outcome
+
+        def slow(*args: Any) -> Any:
+            found = outcome(*args)
+            time.sleep(0.3)
+            return found
+
+        monkeypatch.setattr(Engine, "_outcome", slow)
+        answer = engine.ask(LOCAL, "who has the gokd?", threshold=0, deadline_s=0.25)
+        assert (answer.answered, answer.read_as) == (True, None)
+
+    def test_about_the_article_it_is_understood_too(self, engine: Engine) -> None:
+        engine.add(LOCAL, b"The king has gold. The queen has a ship.", title="Of the Island")
+        answer = engine.ask(LOCAL, "waht is this article about?")
+        assert (answer.kind, answer.read_as) == (Kind.SUMMARY, "what is this article about?")
+        assert answer.question == "waht is this article about?"
 
     def test_its_kind_is_that_of_what_was_meant(self, engine: Engine) -> None:
         engine.add(LOCAL, b"The king has gold. The doctor sails because an island has an apple.")

@@ -82,6 +82,8 @@ def test_a_question_that_is_not_kept_is_not_kept_as_it_was_read_either(journal: 
     kept = journal.recall(ONE, journal.record(ONE, 7, said).id)
     assert kept is not None
     assert kept.answer.read_as == "When?"
+    without = said.without_question()
+    assert (without.question, without.read_as, without.text) == ("", None, said.text)
 
 
 def test_a_record_is_found_in_its_own_scope_alone(journal: Journal) -> None:

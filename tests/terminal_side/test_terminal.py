@@ -1,6 +1,5 @@
 import io
 import json
-from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -69,7 +68,6 @@ class TestAnswers:
 
     def test_a_question_that_was_read_without_its_slips_is_told_first(self):
         assert shown(an_answer(read_as="Who wrote it?"))[0] == "Read as: Who wrote it?"
-        assert shown(replace(DECLINED, read_as="Who?"))[0] == "Read as: Who?"
 
     def test_an_answer_that_is_the_whole_sentence_is_shown_once(self):
         assert shown(an_answer()) == [SENTENCE, "Engines · paragraph 2 of 7 · sure (74 %)"]
