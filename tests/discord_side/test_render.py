@@ -206,7 +206,8 @@ def buttons_of(record: Record) -> Sequence[discord.ui.ActionRow]:
 
 def hostile_views(text: str) -> list[discord.ui.LayoutView]:
     quotes = tuple(replace(quote_of(text), article=text) for _ in range(20))
-    span = answer_of(quotes[0], text[len(text) // 3 :] or None)
+    said = answer_of(quotes[0], text[len(text) // 3 :] or None)
+    span = replace(said, read_as=text)
     many = replace(span, kind=Kind.LIST, quotes=quotes, text=text)
     names = (text,) * 30
     pairs = tuple((name, name) for name in names)
