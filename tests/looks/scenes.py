@@ -98,6 +98,11 @@ async def answer_sentence_to_a_mention(stage: Stage) -> Any:
 
 
 @scene
+async def answer_to_a_slip(stage: Stage) -> Any:
+    return await stage.mentions("who is the outgoign CEO of Alibaab?")
+
+
+@scene
 async def answer_sure(stage: Stage) -> Any:
     return await stage.asks("Who is the outgoing CEO of Alibaba?", change=narrowed("Daniel Zhang"))
 
