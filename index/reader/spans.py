@@ -278,13 +278,15 @@ def _marked(
     inside[-1] = False  # a special token, whatever stood there before the passage was cut
     starts, ends = scores[inside].T
     offsets = np.array(encoding.offsets[: len(scores)])[inside]
+    # A space alone is a token to some models, and a mark of no width.
+    wide = offsets[:, 0] < offsets[:, 1]
     null = float(scores[0].sum())
     seen = [
         (sentence, tokens)
         for sentence in passage.sentences
         if len(
             tokens := np.flatnonzero(
-                (offsets[:, 0] >= sentence.start) & (offsets[:, 1] <= sentence.end)
+                wide & (offsets[:, 0] >= sentence.start) & (offsets[:, 1] <= sentence.end)
             )
         )
     ]

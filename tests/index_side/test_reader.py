@@ -359,6 +359,24 @@ def test_any_extractive_model_may_be_named(tmp_path: Path) -> None:
     assert span.margin is not None
 
 
+def test_a_space_that_is_a_token_is_no_answer(tmp_path: Path) -> None:
+    save_small_roberta(tmp_path)
+    model = SpanReader.named(str(tmp_path))._model()
+    question, text = "Who built it?", "Ann built the tower. It stands by the sea."
+    encoding = model.tokenizer.encode(question, text)
+    pairs = zip(encoding.offsets, encoding.sequence_ids, strict=True)
+    spaces = [at for at, ((start, end), of) in enumerate(pairs) if of == 1 and start == end]
+    assert spaces
+
+    def network(rows: Rows) -> np.ndarray:
+        scores = np.zeros((*rows.mask.shape, 2), dtype=np.float32)
+        scores[:, [at for at in spaces if at < scores.shape[1]]] = 9
+        return scores
+
+    span = SpanReader(lambda: model._replace(network=network)).read(question, [passage(text)])
+    assert span.start < span.end
+
+
 def test_a_name_that_is_no_extractive_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="give a name or folder"):
         SpanReader.named(str(tmp_path)).read("Who?", [passage("Nobody.")])

@@ -148,7 +148,7 @@ class TestAsk:
         assert list(answer) == KEYS
         assert (answer["kind"], answer["answered"], answer["quotes"]) == ("none", False, [])
         nulls = [key for key, value in answer.items() if value is None]
-        assert nulls == ["answer", "quote", "article", "start", "end"]
+        assert nulls == ["read_as", "answer", "quote", "article", "start", "end"]
         assert answer["passages"] != []
 
     def test_a_greeting_is_chat_and_not_answered_even_at_threshold_0(self, run):
