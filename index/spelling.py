@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from itertools import groupby
 from typing import NamedTuple
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from index.arrays import give_back
 from index.lexical import stemmed
 from index.weights import packaged_tokenizer
 
@@ -42,14 +42,13 @@ ByLetter = Mapping[str, Sequence[str]]
 
 class _Lexicon(NamedTuple):
     """``common`` are the whole words of the packaged model's vocabulary by their first letter, the
-    most common first, and ``stems`` those of all of them.
+    most common first.
 
-    ``rare`` holds many more, each between line feeds: a set of them would take twelve megabytes.
+    ``all`` holds many more, each between line feeds: a set of them would take twelve megabytes.
     """
 
     common: ByLetter
-    stems: frozenset[str]
-    rare: bytes
+    all: bytes
 
 
 def corrected(question: str, texts: Iterable[str]) -> str:
@@ -79,9 +78,9 @@ def _is_slip(word: str, stems: frozenset[str]) -> bool:
     # An accent is no slip; nor is an apostrophe.
     if len(word) < SHORTEST or not (word.isascii() and word.isalpha()) or _JOINED.fullmatch(word):
         return False
-    lexicon = _lexicon()
-    known = not {word, *stemmed([word])}.isdisjoint(stems | lexicon.stems)
-    return not known and b"\n%b\n" % word.encode() not in lexicon.rare
+    if stemmed([word])[0] in stems or packaged_tokenizer().token_to_id(word) is not None:
+        return False
+    return b"\n%b\n" % word.encode() not in _lexicon().all
 
 
 def _meant(word: str, near: ByLetter) -> str | None:
@@ -105,14 +104,20 @@ def _nearest(word: str, among: Sequence[str], slips: int) -> str | None:
 
 @cache
 def _lexicon() -> _Lexicon:
-    ranked = sorted(packaged_tokenizer().get_vocab().items(), key=lambda pair: pair[1])
-    words = [word for word, _ in ranked if word.isascii() and word.isalpha()]
-    # Right words of films' subtitles, which know more than the model does.
+    tokenizer = packaged_tokenizer()
+    # One by one: all of them in a dict would leave holes of five megabytes.
+    ranked = (tokenizer.id_to_token(number) or "" for number in range(tokenizer.get_vocab_size()))
+    common = _by_letter(word for word in ranked if word.isascii() and word.isalpha())
+    # From the subtitles of films, which know more words than the model does.
     packed = resources.files("spellchecker") / "resources" / "en.json.gz"
-    rare = re.findall(rb'"([a-z]+)"', gzip.decompress(packed.read_bytes()))
-    return _Lexicon(_by_letter(words), frozenset(stemmed(words)), b"\n%b\n" % b"\n".join(rare))
+    found = _Lexicon(common, re.sub(rb"[^a-z]+", b"\n", gzip.decompress(packed.read_bytes())))
+    give_back()
+    return found
 
 
 def _by_letter(words: Iterable[str]) -> ByLetter:
-    long = sorted((word for word in words if len(word) >= SHORTEST), key=lambda word: word[0])
-    return {letter: list(some) for letter, some in groupby(long, key=lambda word: word[0])}
+    found: dict[str, list[str]] = {}
+    for word in words:
+        if len(word) >= SHORTEST:
+            found.setdefault(word[0], []).append(word)
+    return found
