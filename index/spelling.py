@@ -105,7 +105,7 @@ def _nearest(word: str, among: Sequence[str], slips: int) -> str | None:
 @cache
 def _lexicon() -> _Lexicon:
     tokenizer = packaged_tokenizer()
-    # One by one: all of them in a dict would leave holes of five megabytes.
+    # One by one: all of them in a dict would leave holes of three megabytes.
     ranked = (tokenizer.id_to_token(number) or "" for number in range(tokenizer.get_vocab_size()))
     common = _by_letter(word for word in ranked if word.isascii() and word.isalpha())
     # From the subtitles of films, which know more words than the model does.
