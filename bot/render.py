@@ -116,7 +116,10 @@ def _quotes(answer: Answer, locale: object) -> list[str]:
     """Each quote; of several, each with its place, unless they share one."""
     shown = answer.quotes[:MOST_QUOTES]
     budget = QUOTES_CHARS // len(shown)
-    lines = [_first_quote(answer, budget), *(fit(quote.text, budget) for quote in shown[1:])]
+    lines = [
+        _evidence(answer, quote, budget) if quote is answer.holding else fit(quote.text, budget)
+        for quote in shown
+    ]
     if _place(answer.quotes, locale):
         return [f"> {line}" for line in lines]
     title_each = not _titled(answer.quotes)
@@ -131,8 +134,7 @@ def _own_place(quote: Quote, locale: object, titled: bool) -> str:
     return small(_titled([quote]) if titled else "", facts(*_place([quote], locale)[:1]))
 
 
-def _first_quote(answer: Answer, budget: int) -> str:
-    quote = answer.quotes[0]
+def _evidence(answer: Answer, quote: Quote, budget: int) -> str:
     if not _is_inside(answer):
         return fit(quote.text, budget)
     start, end = _span_in(answer, quote)
@@ -140,9 +142,9 @@ def _first_quote(answer: Answer, budget: int) -> str:
 
 
 def _is_inside(answer: Answer) -> bool:
-    """Whether the answer is a part of the first quote, and not all of it."""
-    quote = answer.quotes[0]
-    if answer.start is None or answer.end is None:
+    """Whether the answer is a part of the quote that it begins in, and not all of it."""
+    quote = answer.holding
+    if quote is None or answer.start is None or answer.end is None:
         return False
     within = quote.start <= answer.start < answer.end <= quote.end
     return within and (answer.start, answer.end) != (quote.start, quote.end)
@@ -266,8 +268,8 @@ def pages(record: Record) -> int:
 
 
 def context_view(answer: Answer, paragraph: Passage, *, locale: object = None) -> ui.LayoutView:
-    """The paragraph around the answer, with its first quote in bold."""
-    quote = answer.quotes[0]
+    """The paragraph around the answer, with its sentence in bold."""
+    quote = answer.holding or answer.quotes[0]
     start, end = quote.start - paragraph.start, quote.end - paragraph.start
     return card(
         f"### {say(locale, 'context.title')}",

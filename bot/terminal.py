@@ -181,11 +181,13 @@ def passages_text(hits: tuple[Hit, ...] | list[Hit]) -> Text:
 
 
 def _said(answer: Answer, *, styled: bool) -> Text:
-    said, first = answer.text or "", answer.quotes[0]
-    parts = [] if said == first.text else [Text(harmless(said), style="bold")]
-    parts.append(_marked(first, answer, styled=styled))
-    parts += [Text(harmless(quote.text)) for quote in answer.quotes[1:]]
-    parts.append(Text(f"{_quote_place(first)} · {_sure(answer)}", style="dim"))
+    said, holding = answer.text or "", answer.holding
+    parts = [] if holding and said == holding.text else [Text(harmless(said), style="bold")]
+    parts += [
+        _marked(quote, answer, styled=styled) if quote is holding else Text(harmless(quote.text))
+        for quote in answer.quotes
+    ]
+    parts.append(Text(f"{_quote_place(answer.quotes[0])} · {_sure(answer)}", style="dim"))
     return Text("\n").join(parts)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from index.intent import Wish
 from index.lexical import tokens
@@ -56,18 +57,25 @@ class Beside:
     item: bool
 
 
+class AsGood(NamedTuple):
+    """Whether the reader holds the sentence before, and the one after, for nearly as good."""
+
+    before: bool = False
+    after: bool = False
+
+
 def belonging(
     wish: Wish,
     sentences: Sequence[Beside],
     chosen: int,
     asked: Sequence[str] = (),
     *,
-    as_good: bool = False,
+    as_good: AsGood = AsGood(),  # noqa: B008 - a value
 ) -> range:
     """Which of neighbouring sentences make the answer together; ``chosen`` is among them.
 
     ``asked`` are the question's words, stemmed: of several things that it asks for, one may
-    stand in the next sentence. ``as_good``: for the reader that one is nearly as good.
+    stand in the next sentence.
     """
     own = sentences[chosen]
     if wish not in {Wish.LIST, Wish.REASON, Wish.MANNER}:
@@ -75,9 +83,9 @@ def belonging(
     following = sentences[chosen + 1] if chosen + 1 < len(sentences) else None
     end = own.text.rstrip()[-1:]
     # "To enter you need", without a sign at its end, and the items below it.
-    as_good = as_good and wish is not Wish.REASON
+    after = as_good.after and wish is not Wish.REASON
     leads_in = end == ":" or bool(
-        following and following.item and not own.item and (end.isalnum() or as_good)
+        following and following.item and not own.item and (end.isalnum() or after)
     )
     if wish is Wish.LIST and own.item:
         return _list_around(sentences, chosen)
@@ -92,7 +100,9 @@ def belonging(
     announces = wish is Wish.LIST and bool(following and _BEGINS.match(following.text))
 
     def belongs(one: Beside) -> bool:
-        if as_good and one is following:  # in the next paragraph too: the reader has read it
+        if one is own:
+            return True
+        if after and one is following:  # in the next paragraph too: the reader has read it
             return True
         follows = (_LISTS_ON if wish is Wish.LIST else _GOES_ON).match(one.text) or (
             announces and one is following
@@ -100,7 +110,24 @@ def belonging(
         wanted = anything or bool(follows) or bool(missing.intersection(tokens(one.text)))
         return wanted and one.paragraph == own.paragraph
 
-    return _until(sentences, chosen, belongs, MOST_SENTENCES + announces)
+    first = chosen - (as_good.before and chosen > 0 and _leads_to(sentences[chosen - 1], own))
+    # What is listed goes on behind the answer, however much stands before it.
+    more = announces or (wish is Wish.LIST and first < chosen)
+    found = _until(sentences, first, belongs, MOST_SENTENCES + more)
+    last = found.stop - 1
+    while last > chosen and _asks(sentences[last]):  # what comes next is another matter
+        last -= 1
+    return range(first, last + 1)
+
+
+def _leads_to(before: Beside, own: Beside) -> bool:
+    fits = len(before.text) + len(own.text) <= MOST_CHARS
+    in_prose = before.paragraph == own.paragraph and not before.item
+    return fits and in_prose and not _asks(before)
+
+
+def _asks(sentence: Beside) -> bool:
+    return sentence.text.rstrip().endswith("?")
 
 
 def is_item(text: str, start: int) -> bool:

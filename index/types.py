@@ -309,6 +309,12 @@ class Answer:
     def quote(self) -> Quote | None:
         return self.quotes[0] if self.quotes else None
 
+    @property
+    def holding(self) -> Quote | None:
+        """The quote that the answer begins in; why and how may begin with the one before it."""
+        at = -1 if self.start is None else self.start
+        return next((one for one in self.quotes if one.start <= at < one.end), self.quote)
+
     def without_question(self) -> Answer:
         """As it may be kept where the question may not."""
         return replace(self, question="", read_as=None)

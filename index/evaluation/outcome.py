@@ -42,9 +42,9 @@ class Asked(StrEnum):
 class Outcome:
     """One question, asked without abstaining.
 
-    ``confidence`` is 0 when nothing was quoted. ``hit``: the first quote, which is one
-    sentence, holds the words of a gold answer. ``placed``: it covers the very place of one.
-    ``exact`` and ``f1`` compare the answer's text as SQuAD does. Of ``quotes``,
+    ``confidence`` is 0 when nothing was quoted. ``hit``: the quote that the answer begins
+    in, which is one sentence, holds the words of a gold answer. ``placed``: it covers the very
+    place of one. ``exact`` and ``f1`` compare the answer's text as SQuAD does. Of ``quotes``,
     ``byte_exact`` were the article's text at the offsets they claim. ``refused``: the
     engine would not take it.
     """
@@ -76,7 +76,7 @@ def judge(
     elapsed_ms: float,
 ) -> Outcome:
     """Compare an answer with the gold ones; ``text`` is the article that was asked."""
-    quotes = answer.quotes
+    quotes, quote = answer.quotes, answer.holding
     said = answer.text or ""
     return Outcome(
         file=file,
@@ -84,12 +84,9 @@ def judge(
         asked=asked,
         question=answer.question,
         confidence=answer.confidence if quotes else 0.0,
-        hit=any(holds(quote.text, gold.text) for quote in quotes[:1] for gold in golds),
-        placed=any(
-            quote.start <= gold.start and gold.end <= quote.end
-            for quote in quotes[:1]
-            for gold in golds
-        ),
+        hit=quote is not None and any(holds(quote.text, gold.text) for gold in golds),
+        placed=quote is not None
+        and any(quote.start <= gold.start and gold.end <= quote.end for gold in golds),
         exact=any(squad_words(said) == squad_words(gold.text) for gold in golds),
         f1=max((squad_f1(said, gold.text) for gold in golds), default=0.0),
         quotes=len(quotes),

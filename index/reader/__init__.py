@@ -36,8 +36,9 @@ class Span:
     """``passages[passage].text[start:end]`` answers; the higher the score the surer.
 
     ``lead`` is how far it is ahead of the best answer in another sentence (0 where that one has
-    the higher score and was not chosen all the same), ``next_lead`` of the best one in the
-    sentence after its own (below 0 likewise), where that can be quoted; ``margin``, how
+    the higher score and was not chosen all the same), ``next_lead`` and ``previous_lead`` of the
+    best ones in the sentences after and before its own (below 0 likewise), where these can be
+    quoted; ``margin``, how
     far ahead of "not here", and ``verified`` the same when its sentence is read without what
     stands around it: both are None from a reader that cannot tell.
     """
@@ -48,6 +49,7 @@ class Span:
     score: float
     lead: float
     next_lead: float | None = None
+    previous_lead: float | None = None
     margin: float | None = None
     verified: float | None = None
 

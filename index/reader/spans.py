@@ -174,7 +174,8 @@ class SpanReader:
         return replace(
             chosen.span,
             lead=max(0.0, chosen.span.score - second),
-            next_lead=_next_lead(chosen, others, passages[chosen.span.passage]),
+            next_lead=_lead_over(_beside(chosen, found, passages, 1), chosen),
+            previous_lead=_lead_over(_beside(chosen, found, passages, -1), chosen),
             verified=verified,
         )
 
@@ -338,14 +339,21 @@ def _verified(model: Model, question: str, passage: ReadingPassage, one: _Marked
     return next(_marked(0, whole, encoding, scores, _UNWEIGHED), one).span.margin or 0.0
 
 
-def _next_lead(chosen: _Marked, others: Sequence[_Marked], passage: ReadingPassage) -> float | None:
-    """How far the chosen is ahead of the sentence after it in its passage."""
-    after = [one for one in passage.sentences if one.start > chosen.sentence.start]
-    following = min(after, key=lambda one: one.start, default=None)
-    for one in others:
-        if one.span.passage == chosen.span.passage and one.sentence is following:
-            return chosen.span.score - one.span.score
-    return None
+def _beside(
+    chosen: _Marked, found: Sequence[_Marked], passages: Sequence[ReadingPassage], step: int
+) -> _Marked | None:
+    """The sentence so many behind the chosen one in its passage, if it was read."""
+    passage = passages[chosen.span.passage]
+    order = sorted(passage.sentences, key=lambda one: one.start)
+    at = order.index(chosen.sentence) + step
+    if not 0 <= at < len(order):
+        return None
+    read = (one for one in found if one.span.passage == chosen.span.passage)
+    return next((one for one in read if one.sentence is order[at]), None)
+
+
+def _lead_over(other: _Marked | None, chosen: _Marked) -> float | None:
+    return None if other is None else chosen.span.score - other.span.score
 
 
 def _close(found: Sequence[_Marked]) -> list[_Marked]:

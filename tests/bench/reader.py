@@ -22,6 +22,7 @@ from importlib import resources
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
 from index import Engine, IndexSettings, Scope
 from index.reader import Candidate, ReadingPassage
@@ -39,8 +40,8 @@ def main() -> None:
     options = parser.parse_args()
     readers = {"float32": SpanReader.packaged(half=False), "by default": SpanReader.packaged()}
     asked = list(gathered(options.files, options.questions))
-    trained = reference()
-    expected = [trained.read(*one) for one in asked]
+    as_trained = reference()
+    expected = [as_trained.read(*one) for one in asked]
     for name, reader in readers.items():
         same = same_passage = 0
         for one, span in zip(asked, expected, strict=True):
@@ -55,11 +56,23 @@ def main() -> None:
 
 
 def reference(threads: int = 1) -> SpanReader:
-    """The reader as it was trained: torch, float32."""
+    """The reader and its verifier as they were trained: torch, float32."""
     torch.set_num_threads(threads)
+    reader, verifier = trained("reader"), trained("reader", "verifier")
+    return SpanReader(lambda: Model(reader, packaged_tokenizer(), verifier=verifier))
+
+
+def trained(*names: str) -> TorchNetwork:
+    """The network of shipped weights; where two hold a layer, of the latter's."""
+    data = Path(str(resources.files("index") / "data"))
     network = SpanModel.from_embedding(packaged_model())
-    network.load(Path(str(resources.files("index") / "data" / "reader.safetensors")))
-    return SpanReader(lambda: Model(TorchNetwork(network), packaged_tokenizer()))
+    state = {
+        layer: value.float()
+        for name in names
+        for layer, value in load_file(data / f"{name}.safetensors").items()
+    }
+    network.load_state_dict(state, strict=False)
+    return TorchNetwork(network)
 
 
 def gathered(files: Sequence[Path], most: int) -> Iterator[tuple[str, list[ReadingPassage]]]:

@@ -179,6 +179,15 @@ class TestSeveralQuotes:
             f"-# {TITLE}\n-# `█▁█` in several places · very sure (92 %)",
         ]
 
+    def test_the_answer_is_in_bold_in_whichever_holds_it(self) -> None:
+        before, holding = quote_of("It was dark.", 2, start=80), quote_of(SENTENCES[1], 2)
+        said = replace(answer_of(holding, "Ann"), kind=Kind.SENTENCES, quotes=(before, holding))
+        assert lines(render.answer_view(said))[:3] == [
+            "## Ann",
+            "> It was dark.",
+            "> Its keeper is called **Ann**.",
+        ]
+
     def test_each_of_several_articles_has_its_title_too(self) -> None:
         other = replace(quote_of(SENTENCES[2], 1), article_id=2, article="The lamp")
         assert self.shown(quote_of(SENTENCES[0], 1), other) == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from index.composing import MOST_ITEMS, Beside, belonging, is_item
+from index.composing import MOST_CHARS, MOST_ITEMS, AsGood, Beside, belonging, is_item
 from index.intent import Wish
 
 
@@ -12,6 +12,7 @@ def beside(*texts: str, paragraph: int = 1, item: bool = False) -> list[Beside]:
     return [Beside(text, paragraph, item) for text in texts]
 
 
+BEFORE, AFTER = AsGood(before=True), AsGood(after=True)
 STORY = beside(
     "The gate was closed.",
     "This was because the water had risen.",
@@ -33,16 +34,47 @@ def test_a_way_goes_on_with_what_refers_back_to_it() -> None:
 def test_where_the_reader_finds_as_much_in_the_next_sentence_that_one_belongs_too() -> None:
     told = beside("The sole gapes at the toe.", "Clean both faces.", "Ann came home.")
     assert belonging(Wish.MANNER, told, 0) == range(1)
-    assert belonging(Wish.MANNER, told, 0, as_good=True) == range(2)
-    assert belonging(Wish.FACT, told, 0, as_good=True) == range(1)
+    assert belonging(Wish.MANNER, told, 0, as_good=AFTER) == range(2)
+    assert belonging(Wish.FACT, told, 0, as_good=AFTER) == range(1)
     apart = [*beside("There is a way."), *beside("Clean both faces.", paragraph=2)]
-    assert belonging(Wish.MANNER, apart, 0, as_good=True) == range(2)
+    assert belonging(Wish.MANNER, apart, 0, as_good=AFTER) == range(2)
+
+
+def test_where_it_finds_as_much_in_the_sentence_before_that_one_belongs_too() -> None:
+    told = beside("Herons nest there.", "So fireworks are off.", "It is quiet.", "They stay.")
+    for wish in (Wish.MANNER, Wish.REASON):
+        assert belonging(wish, told, 1).start == 1
+        assert belonging(wish, told, 1, as_good=BEFORE) == range(3)
+    assert belonging(Wish.FACT, told, 1, as_good=BEFORE) == range(1, 2)
+    assert belonging(Wish.MANNER, told, 0, as_good=BEFORE).start == 0
+    apart = [*beside("Herons nest there."), *beside("Fireworks are off.", paragraph=2)]
+    assert belonging(Wish.MANNER, apart, 1, as_good=BEFORE) == range(1, 2)
+    item = [*beside("1. Clean it", item=True), *beside("Then wait.")]
+    assert belonging(Wish.MANNER, item, 1, as_good=BEFORE) == range(1, 2)
+    long = beside("The heron is " + "very " * (MOST_CHARS // 5) + "shy.", "So they are off.")
+    assert belonging(Wish.REASON, long, 1, as_good=BEFORE) == range(1, 2)
+
+
+def test_a_list_that_begins_a_sentence_earlier_ends_no_sooner() -> None:
+    told = beside(
+        "One is in Aldra.", "Another is in Borin.", "Another is in Lorne.", "A third too."
+    )
+    assert belonging(Wish.LIST, told, 1) == range(1, 4)
+    assert belonging(Wish.LIST, told, 1, as_good=BEFORE) == range(4)
+
+
+def test_a_question_that_leads_on_is_no_part_of_an_answer() -> None:
+    told = beside("Fireworks are off.", "They scare the herons.", "But where do herons nest?")
+    assert belonging(Wish.REASON, told, 0) == range(2)
+    asked = beside("Why are fireworks off?", "They scare the herons because they are loud.")
+    assert belonging(Wish.REASON, asked, 1, as_good=BEFORE) == range(1, 2)
+    assert belonging(Wish.REASON, asked, 0) == range(2)
 
 
 def test_where_it_finds_as_much_in_an_item_all_of_them_belong() -> None:
     steps = [*beside("You mend it with glue."), *beside("1. Clean", "2. Glue", item=True)]
     assert belonging(Wish.MANNER, steps, 0) == range(1)
-    assert belonging(Wish.MANNER, steps, 0, as_good=True) == range(3)
+    assert belonging(Wish.MANNER, steps, 0, as_good=AFTER) == range(3)
 
 
 def test_a_sentence_without_a_reason_goes_on_to_the_one_behind_it() -> None:

@@ -307,6 +307,9 @@ def test_it_tells_how_far_the_next_sentence_is_behind(reader: SpanReader) -> Non
     assert span.lead == span.next_lead < 4
     last = reader.read("What sat there?", [passage(" ".join(told), *told)])
     assert last.next_lead is None
+    assert span.previous_lead is None
+    assert last.previous_lead is not None
+    assert last.previous_lead >= last.lead > 0
 
 
 def test_what_is_too_long_is_cut_as_the_tokenizer_would_cut_it(reader: SpanReader) -> None:

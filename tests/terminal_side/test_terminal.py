@@ -80,6 +80,17 @@ class TestAnswers:
             "It was short.",
         ]
 
+    def test_the_answer_is_marked_in_whichever_quote_holds_it(self):
+        rain = "Rain fell all day."
+        before = Quote(Scope.local(), 1, 1, "Engines", "engines.md", 0, len(rain), rain, 2, 7)
+        answer = an_answer("Ada Lovelace", kind=Kind.SENTENCES, quotes=(before, QUOTE))
+        assert shown(answer)[:3] == [
+            "Ada Lovelace",
+            rain,
+            "**Ada Lovelace** wrote the first program in 1843.",
+        ]
+        assert shown(an_answer(quotes=(before, QUOTE)))[:2] == [rain, SENTENCE]
+
     def test_an_answer_outside_its_quote_is_shown_without_a_mark(self):
         answer = an_answer("Rain", start=0, end=4)
         assert shown(answer)[:2] == ["Rain", SENTENCE]
