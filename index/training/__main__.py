@@ -1,12 +1,13 @@
 """Train the reader: python -m index.training OUT --hard FILE... --easy FILE... --written FOLDER
 
-OUT/reader.safetensors and OUT/verifier.safetensors are what `index/data` ships. Three stages: the
+OUT/reader.safetensors and OUT/verifier.safetensors are what `index/data` ships. Four stages: the
 first teaches the embedding model to mark answers; the second goes on from there with near-misses
 of every sort that a rule can make; the third with questions and near-misses that were written
 down for articles of the kinds that people keep. The second and the third run twice, each in
 an order of its own, and end as the mean of both runs' last checkpoints (Wortsman et al.
-2022, "Model soups"). The reader lies between both. From there the verifier's own layers learn to
-tell single sentences that answer from those that only look so; it ends as the mean of its last
+2022, "Model soups"). From a place between both the fourth goes on, in the passages that retrieval
+brings, and is the reader. The verifier shares its lower layers; its own learn, from that place, to
+tell single sentences that answer from those that only look so. Both end as the mean of their last
 checkpoints.
 
 Files are in the format of SQuAD, folders as ``index.training.written`` reads them.
@@ -24,7 +25,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from index.reader.spans import VERIFIED_FROM
-from index.training.examples import FIRST, SECOND, THIRD, VERIFIER, Mix
+from index.training.examples import FIRST, FOURTH, SECOND, THIRD, VERIFIER, Mix
 from index.training.running import Run, between, merge, train, upper
 
 SEED = 7
@@ -32,11 +33,11 @@ SEEDS = (7, 8)
 EVERY = 100
 """Steps between checkpoints in the second stage, of which the last are averaged; the verifier's
 are three times as far apart."""
-STEPS = (3000, 1500, 600, 2600)
+STEPS = (3000, 1500, 600, 1600, 2600)
 FROZEN = 2
 """Layers that the third stage leaves as they are."""
 SHARE = 0.7
-"""How far the shipped weights lie on the way from the second stage's to the third's."""
+"""How far the fourth stage begins on the way from the second stage's weights to the third's."""
 UNANSWERABLE = ("swapped", "opposed", "removed", "left_out", "far", "again")
 
 
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--hard", type=Path, nargs="+", required=True)
     parser.add_argument("--easy", type=Path, nargs="*", default=[])
     parser.add_argument("--written", type=Path, nargs="*", default=[])
-    parser.add_argument("--steps", type=int, nargs=4, default=STEPS, help="of each stage")
+    parser.add_argument("--steps", type=int, nargs=5, default=STEPS, help="of each stage")
     parser.add_argument("--processes", type=int, default=1, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument(
@@ -86,22 +87,25 @@ def main() -> None:
     )
     third = options.out / "third.safetensors"
     twice(ended, options.out / "third", EVERY // 2, third, options.processes)
-    reader = options.out / "reader.safetensors"
-    between(second, third, SHARE, reader)
-    verify(replace(ended, steps=options.steps[3]), reader, options.out)
-
-
-def verify(run: Run, reader: Path, out: Path) -> None:
-    """Teach the verifier from where the reader is, and write the layers of its own."""
-    run = replace(
-        run,
-        out=out / "verifier",
-        begin=reader,
-        mixes=VERIFIER,
-        every=3 * EVERY,
-        frozen=VERIFIED_FROM,
-        sentences=True,
+    known = options.out / "known.safetensors"
+    between(second, third, SHARE, known)
+    # What the verifier shares with the reader stays as it is.
+    ended = replace(ended, begin=known, every=EVERY + EVERY // 2, frozen=VERIFIED_FROM)
+    brought = replace(
+        ended,
+        out=options.out / "fourth",
+        mixes=FOURTH,
+        steps=options.steps[3],
+        shown="retrieved",
     )
+    train(brought)
+    merge([brought.out], options.out / "reader.safetensors")
+    verify(replace(ended, steps=options.steps[4]), options.out)
+
+
+def verify(run: Run, out: Path) -> None:
+    """Teach the verifier, and write the layers of its own."""
+    run = replace(run, out=out / "verifier", mixes=VERIFIER, every=3 * EVERY, shown="sentences")
     train(run)
     learnt = out / "verifying.safetensors"
     merge([run.out], learnt)

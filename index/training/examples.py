@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from index.training.near_misses import Pools, opposed, swapped, without_sentence
 from index.training.written import read_written
 
 PASSAGE_CHARS = (220, 620)
+_BETWEEN = "\n\n"
 SHORTEST_REST = 120
 """Characters that a passage must keep when the answer's sentence is taken out."""
 
@@ -66,6 +68,17 @@ class Article:
     questions: tuple[Question, ...]
     words: LexicalIndex
     pools: Pools
+
+    @property
+    def text(self) -> str:
+        """As a whole, its paragraphs apart by an empty line."""
+        return _BETWEEN.join(self.contexts)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Where each paragraph begins in the text."""
+        lengths = (len(context) + len(_BETWEEN) for context in self.contexts)
+        return tuple(accumulate(lengths, initial=0))
 
 
 def read(path: Path) -> list[Article]:
@@ -142,6 +155,12 @@ THIRD = Mixes(
     written=Mix(1.0, 0.6, swapped=0.1, far=0.03, opposed=0.05, removed=0.15, left_out=0.15),
 )
 
+FOURTH = Mixes(
+    hard=Mix(0.6, 0.6, swapped=0.2, far=0.1, opposed=0.05, removed=0.15, left_out=0.15, again=1),
+    easy=Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0),
+    written=Mix(0.9, 0.6, swapped=0.1, far=0.1, opposed=0.05, removed=0.15, left_out=0.15),
+)
+
 
 def groups(
     articles: Sequence[Article], chance: random.Random, mix: Mix, *, hard: bool
@@ -192,8 +211,13 @@ def _unanswerable(
         yield Group(roughened(question.text, chance), far)
 
 
+def holds(text: str, golds: Sequence[str]) -> bool:
+    """Whether one of them, case folded, stands in a text."""
+    return any(gold in text.casefold() for gold in golds)
+
+
 def _is_silent(text: str, question: Question) -> bool:
-    return len(text) >= SHORTEST_REST and not any(g in text.casefold() for g in question.golds)
+    return len(text) >= SHORTEST_REST and not holds(text, question.golds)
 
 
 def _group(article: Article, question: Question, negatives: int, chance: random.Random) -> Group:
@@ -208,9 +232,7 @@ def _found(
     """Passages that BM25 brings from elsewhere in the article, and that hold no gold answer."""
     scores = article.words.scores(tokens(question.text))
     order = [int(i) for i in np.argsort(-scores)[:8] if int(i) != question.paragraph]
-    free = [
-        i for i in order if not any(g in article.contexts[i].casefold() for g in question.golds)
-    ]
+    free = [i for i in order if not holds(article.contexts[i], question.golds)]
     # Mostly the best, at times one further down.
     chosen = free[:count] if chance.random() < 0.7 else chance.sample(free, min(count, len(free)))
     return [Passage(_cut(article.contexts[i], (), chance)[0]) for i in chosen]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,7 +18,7 @@ from transformers import AutoTokenizer
 
 from index.bert import fast_bfloat16
 from index.reader.model import SpanModel
-from index.training import sentences
+from index.training import retrieved, sentences
 from index.training.batches import encode, loss_of
 from index.training.examples import Group, Mixes, groups, read
 from index.weights import packaged_model
@@ -32,7 +33,8 @@ class Run:
 
     ``rate`` is the highest learning rate, ``sequences`` counts the passages of a step, and
     ``frozen`` the lowest layers that stay as they are, which spares a sixth of the time each.
-    ``sentences``: of single sentences, for the verifier.
+    ``shown`` is the sort of passages: cut by chance, as retrieval brings them, or single sentences
+    of these, for the verifier.
     """
 
     out: Path
@@ -49,7 +51,7 @@ class Run:
     sequences: int = 32
     threads: int = 1
     frozen: int = 0
-    sentences: bool = False
+    shown: Literal["cut", "retrieved", "sentences"] = "cut"
 
 
 def train(run: Run) -> None:
@@ -107,16 +109,17 @@ def plan(run: Run) -> list[list[Group]]:
     written = [article for path in run.written for article in read(path)]
     batches: list[list[Group]] = []
     for _ in range(run.epochs):
-        if run.sentences:
-            found = [
-                *sentences.groups(hard, chance, run.mixes.hard),
-                *sentences.groups(written, chance, run.mixes.written),
-            ]
-        else:
+        if run.shown == "cut":
             found = [
                 *groups(hard, chance, run.mixes.hard, hard=True),
                 *groups(easy, chance, run.mixes.easy, hard=False),
                 *groups(written, chance, run.mixes.written, hard=True),
+            ]
+        else:
+            bring = retrieved.groups if run.shown == "retrieved" else sentences.groups
+            found = [
+                *bring(hard, chance, run.mixes.hard),
+                *bring(written, chance, run.mixes.written),
             ]
         chance.shuffle(found)
         for begin in range(0, len(found), 2000):

@@ -10,18 +10,14 @@ from __future__ import annotations
 
 import random
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
-from index.engine import Engine
+from index.gathering import Block
 from index.reader.spans import LEANS
-from index.settings import IndexSettings
-from index.training.examples import Article, Group, Mix, Passage, Question, roughened
+from index.training.examples import Article, Group, Mix, Passage, Question, holds, roughened
 from index.training.near_misses import swapped
-from index.types import Scope
+from index.training.retrieved import asked
 
 BROUGHT = 6
 """Sentences of which the wrong ones are taken."""
@@ -41,51 +37,22 @@ class Brought(NamedTuple):
 def groups(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iterator[Group]:
     """One group for each question that is drawn, and the unanswerable ones made by rule.
 
-    Of ``mix`` all counts but ``opposed`` and ``removed``; ``far`` is how often a question of
-    another article is asked, and ``again`` how many times more often than others an unanswerable
-    one of the data is drawn.
+    Of ``mix`` all counts but ``opposed`` and ``removed``.
     """
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Engine.open(IndexSettings(data_dir=Path(folder), reader="none")) as engine,
-    ):
-        for number, article in enumerate(articles):
-            drawn = [q for q in article.questions for _ in range(_times(q, chance, mix))]
-            others = [other for other in articles if other is not article and other.questions]
-            far = [
-                replace(chance.choice(chance.choice(others).questions), answers=())
-                for _ in drawn
-                if others and chance.random() < mix.far
-            ]
-            asked = [*drawn, *far]
-            found = brought(engine, Scope.guild(number), article, asked)
-            for question, sentences in zip(asked, found, strict=True):
-                yield from _groups(article, question, sentences, chance, mix)
+    for article, question, blocks in asked(articles, chance, mix):
+        yield from _groups(article, question, brought(blocks), chance, mix)
 
 
-def brought(
-    engine: Engine, scope: Scope, article: Article, asked: Sequence[Question]
-) -> Iterator[list[Brought]]:
-    """The sentences of what would be read for each question, the likeliest first; ``scope`` must
-    hold no article yet.
-    """
-    text = "\n\n".join(article.contexts)
-    engine.add(scope, text.encode(), media_type="text/plain", title="an article")
-    for question in asked:
-        found: list[tuple[float, Brought]] = []
-        for block in engine.read_for(question.text, scope):
-            before = ""
-            for one in block.passage.sentences:
-                sentence = block.passage.text[one.start : one.end]
-                found.append((-one.prior, Brought(before, sentence)))
-                before = sentence
-        yield [sentence for _, sentence in sorted(found, key=lambda pair: pair[0])]
-
-
-def _times(question: Question, chance: random.Random, mix: Mix) -> int:
-    """How often a question is shown."""
-    share = mix.own if question.answers else mix.own * (1 + mix.again)
-    return int(share + chance.random())
+def brought(blocks: Sequence[Block]) -> list[Brought]:
+    """The sentences of what would be read for a question, the likeliest first."""
+    found: list[tuple[float, Brought]] = []
+    for block in blocks:
+        before = ""
+        for one in block.passage.sentences:
+            sentence = block.passage.text[one.start : one.end]
+            found.append((-one.prior, Brought(before, sentence)))
+            before = sentence
+    return [sentence for _, sentence in sorted(found, key=lambda pair: pair[0])]
 
 
 def _groups(
@@ -96,25 +63,25 @@ def _groups(
     mix: Mix,
 ) -> Iterator[Group]:
     golds = question.golds
-    wrong = [one for one in sentences[:BROUGHT] if not _holds(one.before + one.text, golds)]
+    wrong = [one for one in sentences[:BROUGHT] if not holds(one.before + one.text, golds)]
     rough = chance.random() < ROUGH
-    asked = roughened(question.text, chance) if rough else question.text
+    text = roughened(question.text, chance) if rough else question.text
     if not golds:
-        yield Group(asked, tuple(_shown(one, (), chance) for one in wrong[:2]))
+        yield Group(text, tuple(_shown(one, (), chance) for one in wrong[:2]))
         return
-    right = next((one for one in sentences if _holds(one.text, golds)), None)
+    right = next((one for one in sentences if holds(one.text, golds)), None)
     if right is None:
         return
     answering = _shown(right, golds, chance)
     others = [*wrong[:1], *(chance.sample(wrong[1:], 1) if wrong[1:] else ())]
     count = 1 + (chance.random() < mix.negatives)
-    yield Group(asked, (answering, *(_shown(one, (), chance) for one in others[:count])))
+    yield Group(text, (answering, *(_shown(one, (), chance) for one in others[:count])))
     if chance.random() < mix.swapped:
         changed = swapped(question.text, answering.text, article.pools, chance)
         if changed is not None:
             yield Group(changed, (Passage(answering.text),))
     if wrong and chance.random() < mix.left_out:
-        yield Group(asked, tuple(_shown(one, (), chance) for one in wrong[:2]))
+        yield Group(text, tuple(_shown(one, (), chance) for one in wrong[:2]))
 
 
 def _shown(one: Brought, golds: Sequence[str], chance: random.Random) -> Passage:
@@ -126,7 +93,3 @@ def _shown(one: Brought, golds: Sequence[str], chance: random.Random) -> Passage
         at, text = 0, one.text
     places = [m.span() for gold in golds for m in re.finditer(re.escape(gold), text.casefold())]
     return Passage(text, tuple(span for span in places if span[0] >= at))
-
-
-def _holds(text: str, golds: Sequence[str]) -> bool:
-    return any(gold in text.casefold() for gold in golds)

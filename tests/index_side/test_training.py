@@ -11,8 +11,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from index.training import sentences
-from index.training.examples import FIRST, SECOND, THIRD, VERIFIER, Mix, groups, read
+from index.training import retrieved, sentences
+from index.training.examples import (
+    FIRST,
+    FOURTH,
+    SECOND,
+    THIRD,
+    VERIFIER,
+    Group,
+    Mix,
+    groups,
+    read,
+)
 from index.training.near_misses import Pools, opposed, swapped, without_sentences
 from index.training.running import between, upper
 from index.training.written import read_written
@@ -43,6 +53,18 @@ def file(tmp_path: Path) -> Path:
     ]
     path = tmp_path / "train.json"
     path.write_text(json.dumps({"data": data}))
+    return path
+
+
+@pytest.fixture
+def two(file: Path, tmp_path: Path) -> Path:
+    """The same, and another article in it."""
+    one = json.loads(file.read_text())["data"]
+    spans = [{"text": "Oda", "answer_start": 0}]
+    asked = {"question": "Who baked the bread?", "answers": spans, "is_impossible": False}
+    paragraph = {"context": "Oda baked the bread. It was of rye.", "qas": [asked]}
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps({"data": [*one, {"title": "Bread", "paragraphs": [paragraph]}]}))
     return path
 
 
@@ -210,16 +232,7 @@ class TestSentences:
         counts = [sum(not group.answerable for group in made) for made in (once, thrice, halves)]
         assert counts == [1, 3, 1]
 
-    def test_a_question_of_another_article_is_one_that_nothing_answers(
-        self, file: Path, tmp_path: Path
-    ) -> None:
-        one = json.loads(file.read_text())["data"]
-        spans = [{"text": "Oda", "answer_start": 0}]
-        asked = {"question": "Who baked the bread?", "answers": spans, "is_impossible": False}
-        paragraph = {"context": "Oda baked the bread. It was of rye.", "qas": [asked]}
-        two = tmp_path / "two.json"
-        data = [*one, {"title": "Bread", "paragraphs": [paragraph]}]
-        two.write_text(json.dumps({"data": data}))
+    def test_a_question_of_another_article_is_one_that_nothing_answers(self, two: Path) -> None:
         made = [
             group for group in self.groups(two, far=1.0) if "bread" in group.question.casefold()
         ]
@@ -229,6 +242,64 @@ class TestSentences:
         own = [group for group in self.groups(two) if "bread" in group.question.casefold()]
         assert own
         assert all(group.answerable for group in own)
+
+
+class TestRetrieved:
+    """What the reader ends its training on."""
+
+    def groups(self, file: Path, **drawn: float) -> list[Group]:
+        plain = dict.fromkeys(("left_out", "swapped", "opposed", "removed", "far"), 0.0)
+        mix = replace(FOURTH.hard, **(plain | {"own": 1.0, "again": 0} | drawn))
+        return list(retrieved.groups(read(file), random.Random(1), mix))
+
+    def test_the_passage_that_answers_is_first_with_the_gold_answer_marked(self, two: Path) -> None:
+        made = [group for group in self.groups(two) if group.answerable]
+        marked = []
+        for group in made:
+            first, *others = group.passages
+            marked += [first.text[begin:end] for begin, end in first.answers]
+            assert not any(other.answers for other in others)
+            assert not any(said in other.text for said in marked[-1:] for other in others)
+        assert sorted(marked) == ["40", "Ann Lee", "Eve Moss", "Oda"]
+
+    def test_an_answer_is_marked_where_it_stands_and_not_where_its_words_recur(
+        self, tmp_path: Path
+    ) -> None:
+        again = "Tom Ray swept the yard. " * 30
+        context = "The ship sank at noon. Tom Ray sank it."
+        spans = [{"text": "Tom Ray", "answer_start": context.index("Tom Ray")}]
+        asked = {"question": "Who sank the ship?", "answers": spans, "is_impossible": False}
+        paragraphs = [{"context": again, "qas": []}, {"context": context, "qas": [asked]}]
+        path = tmp_path / "again.json"
+        path.write_text(json.dumps({"data": [{"title": "Ships", "paragraphs": paragraphs}]}))
+        (group,) = self.groups(path)
+        (passage,) = group.passages  # all others hold the name too
+        ((begin, end),) = passage.answers
+        assert passage.text[:end].endswith("at noon. Tom Ray")
+        assert passage.text[begin:end] == "Tom Ray"
+
+    def test_nothing_answers_a_question_of_another_article(self, two: Path) -> None:
+        made = self.groups(two, far=1.0)
+        assert len(made) == 2 * len(self.groups(two))
+        for group in made:
+            words = " ".join(passage.text for passage in group.passages)
+            if "bread" in group.question.casefold() and "Oda" not in words:
+                break
+        else:
+            raise AssertionError("the bread was asked for of its own article alone")
+        assert not group.answerable
+
+    def test_without_its_sentence_the_passage_does_not_answer(self, tmp_path: Path) -> None:
+        rest = "The keeper of the tower is Tom Ray, who has kept it for as long as anyone recalls. "
+        context = "Ann Lee built the tower. " + rest * 3
+        spans = [{"text": "Ann Lee", "answer_start": 0}]
+        asked = {"question": "Who built the tower?", "answers": spans, "is_impossible": False}
+        paragraph = {"context": context, "qas": [asked]}
+        path = tmp_path / "one.json"
+        path.write_text(json.dumps({"data": [{"title": "Tower", "paragraphs": [paragraph]}]}))
+        answered, silent = self.groups(path, removed=1.0)
+        assert answered.answerable
+        assert [p.text.startswith("The keeper") for p in silent.passages] == [True]
 
 
 def test_above_the_readers_layers_the_verifier_has_its_own(tmp_path: Path) -> None:
