@@ -11,7 +11,7 @@ from index import Answer, Hit, Quote
 
 def answer_json(answer: Answer) -> dict[str, Any]:
     """An answer as one object; what is not answered has null where the answer would be."""
-    quote = answer.quote if answer.answered else None
+    quote = answer.quotes[0] if answer.answered and answer.quotes else None
     return {
         "question": answer.question,
         "read_as": answer.read_as,

@@ -78,7 +78,7 @@ def answer_view(
     if answer.text is None or not answer.quotes:
         return not_said_view(answer, asked=asked, locale=locale, buttons=buttons)
     unsure = words(answer.confidence) == "not sure"
-    place = _place(answer.quotes, locale)
+    place = _place(answer.quotes, locale, answer.quote)
     return card(
         *_read_as(answer, locale),
         *([small(say(locale, "answer.unsure"))] if unsure else []),
@@ -105,7 +105,8 @@ def _read_as(answer: Answer, locale: object) -> list[str]:
 def _short_answer(answer: Answer) -> list[str]:
     """The answer on its own, unless the quotes say it as well without it."""
     text = visible(answer.text or "")
-    if text == visible(" ".join(quote.text for quote in answer.quotes)):
+    own = answer.quote.text if answer.quote else ""
+    if text in {visible(own), visible(" ".join(quote.text for quote in answer.quotes))}:
         return []
     if size(text) <= HEADING_CHARS:
         return [f"## {plain(text)}"]
@@ -117,7 +118,7 @@ def _quotes(answer: Answer, locale: object) -> list[str]:
     shown = answer.quotes[:MOST_QUOTES]
     budget = QUOTES_CHARS // len(shown)
     lines = [
-        _evidence(answer, quote, budget) if quote is answer.holding else fit(quote.text, budget)
+        _evidence(answer, quote, budget) if quote is answer.quote else fit(quote.text, budget)
         for quote in shown
     ]
     if _place(answer.quotes, locale):
@@ -143,7 +144,7 @@ def _evidence(answer: Answer, quote: Quote, budget: int) -> str:
 
 def _is_inside(answer: Answer) -> bool:
     """Whether the answer is a part of the quote that it begins in, and not all of it."""
-    quote = answer.holding
+    quote = answer.quote
     if quote is None or answer.start is None or answer.end is None:
         return False
     within = quote.start <= answer.start < answer.end <= quote.end
@@ -166,13 +167,13 @@ def _titled(quotes: Sequence[Quote]) -> str:
     return f"{title} › {fit(section, SECTION_CHARS)}" if section else title
 
 
-def _place(quotes: Sequence[Quote], locale: object) -> list[str]:
-    """The paragraph or the page that all quotes share, as a link to the sentence where its
-    source has an address; none where they share none.
+def _place(quotes: Sequence[Quote], locale: object, own: Quote | None = None) -> list[str]:
+    """The paragraph or the page that all quotes share, as a link to the sentence, which is
+    ``own`` or the first, where its source has an address; none where they share none.
     """
     if len({(quote.scope, quote.article_id, quote.paragraph) for quote in quotes}) > 1:
         return []
-    quote = quotes[0]
+    quote = own or quotes[0]
     if quote.page is not None:
         text = say(locale, "answer.page", number=quote.page)
     else:
@@ -269,7 +270,8 @@ def pages(record: Record) -> int:
 
 def context_view(answer: Answer, paragraph: Passage, *, locale: object = None) -> ui.LayoutView:
     """The paragraph around the answer, with its sentence in bold."""
-    quote = answer.holding or answer.quotes[0]
+    quote = answer.quote
+    assert quote is not None
     start, end = quote.start - paragraph.start, quote.end - paragraph.start
     return card(
         f"### {say(locale, 'context.title')}",

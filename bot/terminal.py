@@ -181,13 +181,14 @@ def passages_text(hits: tuple[Hit, ...] | list[Hit]) -> Text:
 
 
 def _said(answer: Answer, *, styled: bool) -> Text:
-    said, holding = answer.text or "", answer.holding
-    parts = [] if holding and said == holding.text else [Text(harmless(said), style="bold")]
+    said, own = answer.text or "", answer.quote
+    assert own is not None
+    parts = [] if said == own.text else [Text(harmless(said), style="bold")]
     parts += [
-        _marked(quote, answer, styled=styled) if quote is holding else Text(harmless(quote.text))
+        _marked(quote, answer, styled=styled) if quote is own else Text(harmless(quote.text))
         for quote in answer.quotes
     ]
-    parts.append(Text(f"{_quote_place(answer.quotes[0])} · {_sure(answer)}", style="dim"))
+    parts.append(Text(f"{_quote_place(own)} · {_sure(answer)}", style="dim"))
     return Text("\n").join(parts)
 
 

@@ -89,7 +89,12 @@ def read(
     chosen = _sentence_with(found, block, start, end)
     generation, row = found.generation(chosen), int(found.rows[chosen])
     quote = quoted(generation, row, text_of)
-    as_good = AsGood(*(_nearly(lead) for lead in (span.previous_lead, span.next_lead)))
+    # In a large library a sentence beside it may be no candidate: then the reader compared another.
+    compared = found.rows[list(block.members)]
+    as_good = AsGood(
+        _nearly(span.previous_lead) and row - 1 in compared,
+        _nearly(span.next_lead) and row + 1 in compared,
+    )
     quotes = tuple(
         quote if beside == row else quoted(generation, beside, text_of)
         for beside in _belonging(generation, row, wish, text_of, words, as_good=as_good)
@@ -97,7 +102,8 @@ def read(
     signals = _signals(found, block, chosen, quote, span, coverage, text_of)
     itemised = len(quotes) > 1 and is_item(text_of(*_version(generation, row)), quote.start)
     reading = Reading(start, end, quote, quotes, signals, passages(found, text_of), itemised)
-    if wish is Wish.LIST and len(quotes) < MOST_SENTENCES:
+    listed = sum(one.start >= quote.start for one in quotes)
+    if wish is Wish.LIST and listed < MOST_SENTENCES:
         return _with_announced_list(found, reading, coverage, text_of)
     return reading
 

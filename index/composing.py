@@ -112,7 +112,7 @@ def belonging(
 
     first = chosen - (as_good.before and chosen > 0 and _leads_to(sentences[chosen - 1], own))
     # What is listed goes on behind the answer, however much stands before it.
-    more = announces or (wish is Wish.LIST and first < chosen)
+    more = announces + (wish is Wish.LIST and first < chosen)
     found = _until(sentences, first, belongs, MOST_SENTENCES + more)
     last = found.stop - 1
     while last > chosen and _asks(sentences[last]):  # what comes next is another matter

@@ -307,13 +307,12 @@ class Answer:
 
     @property
     def quote(self) -> Quote | None:
-        return self.quotes[0] if self.quotes else None
-
-    @property
-    def holding(self) -> Quote | None:
-        """The quote that the answer begins in; why and how may begin with the one before it."""
+        """The one that the answer begins in: the sentence before it may stand first. The first
+        where no place is told.
+        """
         at = -1 if self.start is None else self.start
-        return next((one for one in self.quotes if one.start <= at < one.end), self.quote)
+        found = (one for one in self.quotes if one.start <= at < one.end)
+        return next(found, self.quotes[0] if self.quotes else None)
 
     def without_question(self) -> Answer:
         """As it may be kept where the question may not."""

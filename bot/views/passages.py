@@ -81,7 +81,8 @@ class Context(AnswerButton, template=rf"ab:context:{RECORD}"):
 
 async def _around(interaction: Press, record: Record) -> ui.LayoutView:
     bot, locale = interaction.client, interaction.locale
-    quote = record.answer.quotes[0]  # only an answer with quotes has the button
+    quote = record.answer.quote
+    assert quote is not None  # only an answer with quotes has the button
     try:
         paragraph = await bot.lookups.run(lambda _: bot.engine.paragraph(quote))
     except ArticleNotFound:

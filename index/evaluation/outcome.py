@@ -76,7 +76,7 @@ def judge(
     elapsed_ms: float,
 ) -> Outcome:
     """Compare an answer with the gold ones; ``text`` is the article that was asked."""
-    quotes, quote = answer.quotes, answer.holding
+    quotes, quote = answer.quotes, answer.quote
     said = answer.text or ""
     return Outcome(
         file=file,

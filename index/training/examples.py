@@ -125,6 +125,9 @@ class Mix:
     again: int = 0
 
 
+_NONE = Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Mixes:
     """The mix for each sort of file: articles asked as a whole, single passages, and articles
@@ -132,8 +135,8 @@ class Mixes:
     """
 
     hard: Mix
-    easy: Mix
-    written: Mix = Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0)
+    easy: Mix = _NONE
+    written: Mix = _NONE
 
 
 FIRST = Mixes(
@@ -142,7 +145,6 @@ FIRST = Mixes(
 )
 VERIFIER = Mixes(
     hard=Mix(own=0.4, negatives=1.0, swapped=0.2, far=0.6, left_out=0.25, again=3),
-    easy=Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0),
     written=Mix(own=0.45, negatives=1.0, swapped=0.2, far=0.5, left_out=0.25),
 )
 SECOND = Mixes(
@@ -157,7 +159,6 @@ THIRD = Mixes(
 
 FOURTH = Mixes(
     hard=Mix(0.6, 0.6, swapped=0.2, far=0.1, opposed=0.05, removed=0.15, left_out=0.15, again=1),
-    easy=Mix(own=0.0, negatives=0.0, swapped=0.0, far=0.0),
     written=Mix(0.9, 0.6, swapped=0.1, far=0.1, opposed=0.05, removed=0.15, left_out=0.15),
 )
 
@@ -197,7 +198,7 @@ def _unanswerable(
         near.append((opposed(question.text, context, chance), context))
     if chance.random() < mix.removed:
         rest = without_sentences(context, question.spans)
-        near.append((question.text, rest if _is_silent(rest, question) else None))
+        near.append((question.text, rest if is_silent(rest, question) else None))
     for text, passage in near:
         if text is not None and passage is not None:
             cut = Passage(_cut(passage, (), chance, around=question.spans)[0])
@@ -216,7 +217,8 @@ def holds(text: str, golds: Sequence[str]) -> bool:
     return any(gold in text.casefold() for gold in golds)
 
 
-def _is_silent(text: str, question: Question) -> bool:
+def is_silent(text: str, question: Question) -> bool:
+    """Whether a text long enough to be read holds no gold answer."""
     return len(text) >= SHORTEST_REST and not holds(text, question.golds)
 
 

@@ -12,26 +12,28 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from index.engine import Engine
 from index.gathering import Block
 from index.settings import IndexSettings
 from index.training.examples import (
-    SHORTEST_REST,
     Article,
     Group,
     Mix,
     Passage,
     Question,
     holds,
+    is_silent,
     roughened,
 )
 from index.training.near_misses import opposed, swapped, without_sentences
 from index.types import Scope
 
+T = TypeVar("T")
 
-class Asked(NamedTuple):
+
+class Retrieved(NamedTuple):
     """A question of an article, or of another, and what would be read for it, the best first."""
 
     article: Article
@@ -39,7 +41,7 @@ class Asked(NamedTuple):
     blocks: tuple[Block, ...]
 
 
-def asked(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iterator[Asked]:
+def asked(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iterator[Retrieved]:
     """Each article's questions as often as ``mix`` says: of it ``own``, ``again`` (how many times
     more often than others an unanswerable one of the data is drawn) and ``far`` (how often a
     question of another article is asked, for each of its own) count.
@@ -59,13 +61,18 @@ def asked(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Itera
             scope = Scope.guild(number)
             engine.add(scope, article.text.encode(), media_type="text/plain", title="an article")
             for question in (*drawn, *far):
-                yield Asked(article, question, engine.read_for(question.text, scope))
+                yield Retrieved(article, question, engine.read_for(question.text, scope))
 
 
 def _times(question: Question, chance: random.Random, mix: Mix) -> int:
     """How often a question is shown."""
     share = mix.own if question.answers else mix.own * (1 + mix.again)
     return int(share + chance.random())
+
+
+def likeliest(wrong: Sequence[T], chance: random.Random) -> list[T]:
+    """Of what retrieval brings and does not answer, the best and another."""
+    return [*wrong[:1], *(chance.sample(wrong[1:], 1) if wrong[1:] else ())]
 
 
 def groups(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iterator[Group]:
@@ -77,8 +84,7 @@ def groups(articles: Sequence[Article], chance: random.Random, mix: Mix) -> Iter
     for article, question, blocks in asked(articles, chance, mix):
         passages = [_passage(article, question, block) for block in blocks]
         wrong = [one for one in passages if not holds(one.text, question.golds)]
-        others = [*wrong[:1], *(chance.sample(wrong[1:], 1) if wrong[1:] else ())]
-        others = others[: 1 + (chance.random() < mix.negatives)]
+        others = likeliest(wrong, chance)[: 1 + (chance.random() < mix.negatives)]
         right = next((one for one in passages if one.answers), None)
         text = roughened(question.text, chance)
         if right is not None:
@@ -101,7 +107,7 @@ def _near_misses(
         yield Group(roughened(text, chance), (Passage(right.text),))
     if chance.random() < mix.removed:
         rest = without_sentences(right.text, right.answers)
-        if len(rest) >= SHORTEST_REST and not holds(rest, question.golds):
+        if is_silent(rest, question):
             yield Group(roughened(question.text, chance), (Passage(rest),))
 
 

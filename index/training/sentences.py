@@ -17,7 +17,7 @@ from index.gathering import Block
 from index.reader.spans import LEANS
 from index.training.examples import Article, Group, Mix, Passage, Question, holds, roughened
 from index.training.near_misses import swapped
-from index.training.retrieved import asked
+from index.training.retrieved import asked, likeliest
 
 BROUGHT = 6
 """Sentences of which the wrong ones are taken."""
@@ -73,7 +73,7 @@ def _groups(
     if right is None:
         return
     answering = _shown(right, golds, chance)
-    others = [*wrong[:1], *(chance.sample(wrong[1:], 1) if wrong[1:] else ())]
+    others = likeliest(wrong, chance)
     count = 1 + (chance.random() < mix.negatives)
     yield Group(text, (answering, *(_shown(one, (), chance) for one in others[:count])))
     if chance.random() < mix.swapped:

@@ -71,7 +71,7 @@ def trained(*names: str) -> TorchNetwork:
         for name in names
         for layer, value in load_file(data / f"{name}.safetensors").items()
     }
-    network.load_state_dict(state, strict=False)
+    assert not network.load_state_dict(state, strict=False).unexpected_keys
     return TorchNetwork(network)
 
 

@@ -188,6 +188,25 @@ class TestSeveralQuotes:
             "> Its keeper is called **Ann**.",
         ]
 
+    def test_a_sentence_that_is_the_answer_is_not_said_twice_below_the_one_before_it(self) -> None:
+        before, own = quote_of("It was dark.", 2, start=80), quote_of(SENTENCES[1], 2)
+        said = replace(answer_of(own), kind=Kind.SENTENCES, quotes=(before, own))
+        assert lines(render.answer_view(said))[:2] == ["> It was dark.", f"> {SENTENCES[1]}"]
+
+    def test_the_link_and_the_page_are_those_of_the_sentence_that_answers(self) -> None:
+        at = "https://example.org/tower"
+        before, own = (
+            replace(quote_of(text, 2, start=start), source=at, page=page)
+            for text, start, page in (("It was dark.", 80, 3), (SENTENCES[1], 100, 4))
+        )
+        said = replace(answer_of(own, "Ann"), kind=Kind.SENTENCES, quotes=(before, own))
+        last = spaced(lines(render.answer_view(said))[-1])
+        assert "page 4" in last
+        assert f"({at}#:~:text=Its" in last
+        paragraph = replace(passage_of(f"It was dark.       {SENTENCES[1]}").passage, start=81)
+        shown = lines(render.context_view(said, paragraph))[1]
+        assert shown.endswith(f"**{SENTENCES[1]}**")
+
     def test_each_of_several_articles_has_its_title_too(self) -> None:
         other = replace(quote_of(SENTENCES[2], 1), article_id=2, article="The lamp")
         assert self.shown(quote_of(SENTENCES[0], 1), other) == [

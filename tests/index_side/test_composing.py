@@ -63,7 +63,27 @@ def test_a_list_that_begins_a_sentence_earlier_ends_no_sooner() -> None:
     assert belonging(Wish.LIST, told, 1, as_good=BEFORE) == range(4)
 
 
+def test_what_is_announced_and_begins_a_sentence_earlier_ends_no_sooner() -> None:
+    told = beside(
+        "She is thorough.",
+        "She has a plan of three stages.",
+        "First, she reads.",
+        "Second, she writes.",
+        "Third, she rests.",
+    )
+    assert belonging(Wish.LIST, told, 1) == range(1, 5)
+    assert belonging(Wish.LIST, told, 1, as_good=BEFORE) == range(5)
+
+
+def test_a_reason_takes_in_what_comes_before_it_alone() -> None:
+    told = beside("It is quiet because herons nest there.", "Ann came home.")
+    assert belonging(Wish.REASON, told, 0, as_good=AFTER) == range(1)
+    assert belonging(Wish.MANNER, told, 0, as_good=AFTER) == range(2)
+
+
 def test_a_question_that_leads_on_is_no_part_of_an_answer() -> None:
+    twice = beside("Fireworks are off.", "But where do herons nest?", "And when?")
+    assert belonging(Wish.REASON, twice, 0) == range(1)
     told = beside("Fireworks are off.", "They scare the herons.", "But where do herons nest?")
     assert belonging(Wish.REASON, told, 0) == range(2)
     asked = beside("Why are fireworks off?", "They scare the herons because they are loud.")

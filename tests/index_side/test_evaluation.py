@@ -2,6 +2,7 @@ import json
 import math
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,16 @@ class TestJudging:
             elapsed_ms=2.0,
         )
         assert (elsewhere.hit, elsewhere.placed, elsewhere.exact) == (True, True, False)
+
+    def test_of_several_quotes_the_one_that_the_answer_begins_in_is_judged(self):
+        text = "It was dark. Ada wrote."
+        quotes = (a_quote(text, 0, 12), a_quote(text, 13, 23))
+        said = replace(an_answer("Why?", 0.5, quotes, "Ada"), start=13, end=16)
+        for gold, held in ((Gold("Ada", 13, 16), True), (Gold("dark", 7, 11), False)):
+            found = judge(
+                said, (gold,), text, file="f", article="a", asked=Asked.ANSWERABLE, elapsed_ms=1.0
+            )
+            assert (found.hit, found.placed) == (held, held)
 
     def test_what_quotes_nothing_has_no_confidence(self):
         outcome = judge(

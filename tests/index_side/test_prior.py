@@ -131,8 +131,8 @@ def test_a_way_begins_where_the_reader_finds_nearly_as_much(
     engine._reader = Second()
     answer = engine.ask(scope, "How did the king take a ship?", threshold=0.0)
     assert len(answer.quotes) == count
-    assert answer.holding is answer.quotes[-1]
-    assert answer.holding.text == "The queen paid gold."
+    assert answer.quote is answer.quotes[-1]
+    assert answer.quote.text == "The queen paid gold."
 
 
 def test_the_words_around_the_chosen_sentence_are_its_own(engine: Engine) -> None:

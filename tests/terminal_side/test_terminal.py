@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -90,6 +91,11 @@ class TestAnswers:
             "**Ada Lovelace** wrote the first program in 1843.",
         ]
         assert shown(an_answer(quotes=(before, QUOTE)))[:2] == [rain, SENTENCE]
+
+    def test_the_place_is_that_of_the_sentence_that_answers(self):
+        before = replace(QUOTE, start=0, end=4, text="Rain", page=3)
+        answer = an_answer(quotes=(before, replace(QUOTE, page=4)))
+        assert shown(answer)[-1] == "Engines · p. 4 · sure (74 %)"
 
     def test_an_answer_outside_its_quote_is_shown_without_a_mark(self):
         answer = an_answer("Rain", start=0, end=4)
