@@ -11,6 +11,7 @@ from index import Answer, Hit, Quote
 
 def answer_json(answer: Answer) -> dict[str, Any]:
     """An answer as one object; what is not answered has null where the answer would be."""
+    # The first, as programs were told, though the answer may begin in the next one.
     quote = answer.quotes[0] if answer.answered and answer.quotes else None
     return {
         "question": answer.question,

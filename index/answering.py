@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from index.candidates import Found, TextOf, exact
-from index.composing import MOST_SENTENCES, REACH, AsGood, Beside, belonging, is_item
+from index.composing import MOST_SENTENCES, NEITHER, REACH, AsGood, Beside, belonging, is_item
 from index.confidence import Signals, confidence
 from index.coverage import Coverage
 from index.gathering import Block, blocks, passages
@@ -102,6 +102,7 @@ def read(
     signals = _signals(found, block, chosen, quote, span, coverage, text_of)
     itemised = len(quotes) > 1 and is_item(text_of(*_version(generation, row)), quote.start)
     reading = Reading(start, end, quote, quotes, signals, passages(found, text_of), itemised)
+    # The sentence before is none of what is listed.
     listed = sum(one.start >= quote.start for one in quotes)
     if wish is Wish.LIST and listed < MOST_SENTENCES:
         return _with_announced_list(found, reading, coverage, text_of)
@@ -234,7 +235,7 @@ def _belonging(
     text_of: TextOf,
     words: Sequence[str],
     *,
-    as_good: AsGood = AsGood(),  # noqa: B008 - a value
+    as_good: AsGood = NEITHER,
 ) -> range:
     """The rows of the sentences that answer together with the one at ``row``."""
     sentences = generation.parts.sentences

@@ -64,13 +64,16 @@ class AsGood(NamedTuple):
     after: bool = False
 
 
+NEITHER = AsGood()
+
+
 def belonging(
     wish: Wish,
     sentences: Sequence[Beside],
     chosen: int,
     asked: Sequence[str] = (),
     *,
-    as_good: AsGood = AsGood(),  # noqa: B008 - a value
+    as_good: AsGood = NEITHER,
 ) -> range:
     """Which of neighbouring sentences make the answer together; ``chosen`` is among them.
 

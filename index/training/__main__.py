@@ -43,7 +43,7 @@ SHARE = 0.7
 UNANSWERABLE = ("swapped", "opposed", "removed", "left_out", "far", "again")
 
 
-def main() -> None:
+def asked_for() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m index.training", description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--hard", type=Path, nargs="+", required=True)
@@ -59,7 +59,11 @@ def main() -> None:
         choices=UNANSWERABLE,
         help="leave these sorts of unanswerable questions out of the second stage",
     )
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = asked_for()
     first = options.out / "first.safetensors"
     shared = Run(
         out=options.out / "first",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -99,40 +100,24 @@ def test_a_score_without_weight_is_no_evidence(engine: Engine) -> None:
     assert max(cosines({"sentence_bm25": 1.0})) == 0.0
 
 
-@pytest.mark.parametrize(("next_lead", "count"), [(5.9, 2), (6.1, 1), (None, 1)])
-def test_a_way_goes_on_where_the_reader_finds_nearly_as_much(
-    engine: Engine, next_lead: float | None, count: int
+@pytest.mark.parametrize(("lead", "count"), [(5.9, 2), (6.1, 1), (None, 1)])
+@pytest.mark.parametrize(("side", "chosen"), [("next_lead", 0), ("previous_lead", 1)])
+def test_a_way_takes_in_what_is_beside_it_where_the_reader_finds_nearly_as_much(
+    engine: Engine, side: str, chosen: int, lead: float | None, count: int
 ) -> None:
-    class First:
+    class Chooses:
         def read(self, _: str, passages: Sequence[ReadingPassage]) -> Span:
-            end = passages[0].sentences[0].end
-            return Span(0, 0, end, 9.0, lead=1.0, next_lead=next_lead, margin=9.0, verified=9.0)
+            one = passages[0].sentences[chosen]
+            span = Span(0, one.start, one.end, 9.0, lead=1.0, margin=9.0, verified=9.0)
+            return replace(span, **{side: lead})
 
     scope, text = Scope.guild(1), b"The king took a ship. The queen paid gold. The doctor slept."
     engine.add(scope, text, media_type="text/plain")
-    engine._reader = First()
+    engine._reader = Chooses()
     answer = engine.ask(scope, "How did the king take a ship?", threshold=0.0)
     assert len(answer.quotes) == count
-
-
-@pytest.mark.parametrize(("previous_lead", "count"), [(5.9, 2), (6.1, 1), (None, 1)])
-def test_a_way_begins_where_the_reader_finds_nearly_as_much(
-    engine: Engine, previous_lead: float | None, count: int
-) -> None:
-    class Second:
-        def read(self, _: str, passages: Sequence[ReadingPassage]) -> Span:
-            one = passages[0].sentences[1]
-            return Span(
-                0, one.start, one.end, 9.0, lead=1.0, previous_lead=previous_lead, margin=9.0
-            )
-
-    scope, text = Scope.guild(1), b"The king took a ship. The queen paid gold. The doctor slept."
-    engine.add(scope, text, media_type="text/plain")
-    engine._reader = Second()
-    answer = engine.ask(scope, "How did the king take a ship?", threshold=0.0)
-    assert len(answer.quotes) == count
-    assert answer.quote is answer.quotes[-1]
-    assert answer.quote.text == "The queen paid gold."
+    assert answer.quote is answer.quotes[-1 if chosen else 0]
+    assert answer.quote.text == ("The king took a ship.", "The queen paid gold.")[chosen]
 
 
 def test_the_words_around_the_chosen_sentence_are_its_own(engine: Engine) -> None:

@@ -24,7 +24,7 @@ from index.training.examples import (
     read,
 )
 from index.training.near_misses import Pools, opposed, swapped, without_sentences
-from index.training.running import between, upper
+from index.training.running import Run, between, plan, upper
 from index.training.written import read_written
 
 PASSAGE = "Ann Lee built the largest tower in 1862. It stands in Aldra. The keeper is Tom Ray."
@@ -289,6 +289,29 @@ class TestRetrieved:
             raise AssertionError("the bread was asked for of its own article alone")
         assert not group.answerable
 
+    def test_what_was_brought_beside_the_answer_is_shown_without_it(self, tmp_path: Path) -> None:
+        contexts = [
+            "Ann Lee built the tower. " + "It is a tall tower of red stone by the sea. " * 8,
+            "Tom Ray keeps the tower. " + "He sweeps the tall stairs of it every day. " * 8,
+        ]
+        spans = [{"text": "Ann Lee", "answer_start": 0}]
+        asked = {"question": "Who built the tower?", "answers": spans, "is_impossible": False}
+        paragraphs = [{"context": contexts[0], "qas": [asked]}, {"context": contexts[1], "qas": []}]
+        path = tmp_path / "one.json"
+        path.write_text(json.dumps({"data": [{"title": "Tower", "paragraphs": paragraphs}]}))
+        assert [group.answerable for group in self.groups(path)] == [True]
+        answered, silent = self.groups(path, left_out=1.0)
+        assert answered.answerable
+        assert not silent.answerable
+        assert silent.passages
+        assert all("Ann Lee" not in passage.text for passage in silent.passages)
+
+    def test_about_another_name_the_passage_does_not_answer(self, two: Path) -> None:
+        plain = {group.question.casefold() for group in self.groups(two)}
+        turned = [g for g in self.groups(two, opposed=1.0) if g.question.casefold() not in plain]
+        assert turned
+        assert all(not group.answerable for group in turned)
+
     def test_without_its_sentence_the_passage_does_not_answer(self, tmp_path: Path) -> None:
         rest = "The keeper of the tower is Tom Ray, who has kept it for as long as anyone recalls. "
         context = "Ann Lee built the tower. " + rest * 3
@@ -300,6 +323,16 @@ class TestRetrieved:
         answered, silent = self.groups(path, removed=1.0)
         assert answered.answerable
         assert [p.text.startswith("The keeper") for p in silent.passages] == [True]
+
+
+@pytest.mark.parametrize("shown", ["retrieved", "sentences"])
+def test_each_stage_is_shown_its_sort_of_passages(file: Path, tmp_path: Path, shown: str) -> None:
+    mixes = FOURTH if shown == "retrieved" else VERIFIER
+    mixes = replace(mixes, hard=replace(mixes.hard, own=1.0))
+    run = Run(tmp_path, None, (file,), (), (), mixes, 1, 1, 1e-4, 1, epochs=1, shown=shown)
+    passages = [p for batch in plan(run) for group in batch for p in group.passages]
+    whole = [p.text for p in passages if p.text.startswith(PASSAGE)]
+    assert bool(whole) == (shown == "retrieved")
 
 
 def test_above_the_readers_layers_the_verifier_has_its_own(tmp_path: Path) -> None:

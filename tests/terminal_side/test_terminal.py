@@ -227,6 +227,13 @@ class TestScreen:
 
 
 class TestContract:
+    def test_the_quote_is_the_first_though_the_answer_begins_in_the_next(self):
+        before = replace(QUOTE, start=0, end=4, text="Rain")
+        shown = answer_json(an_answer("Ada Lovelace", kind=Kind.SENTENCES, quotes=(before, QUOTE)))
+        assert shown["quote"] == "Rain" == shown["quotes"][0]["text"]
+        place = shown["quotes"][1]
+        assert place["start"] <= shown["start"] < shown["end"] <= place["end"]
+
     def test_an_answer_has_these_keys_and_values(self):
         assert answer_json(an_answer("Ada Lovelace")) == {
             "question": "Who?",
