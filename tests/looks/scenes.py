@@ -161,6 +161,17 @@ async def a_reason(stage: Stage) -> Any:
 
 
 @scene
+async def a_reason_below_the_sentence_before_it(stage: Stage) -> Any:
+    def led_to(answer: Answer) -> Answer:
+        own = answer.quotes[0]
+        text = "The warm words do not mean that all is forgotten."
+        before = replace(own, text=text, start=own.start - len(text), end=own.start)
+        return replace(answer, quotes=(before, own))
+
+    return await stage.asks("Why did Jack Ma get into trouble?", change=led_to)
+
+
+@scene
 async def a_verdict(stage: Stage) -> Any:
     return await stage.asks("Is Daniel Zhang staying on as head of Alibaba?")
 
