@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count, takewhile
+from itertools import count, islice, takewhile
 from queue import LifoQueue
 from typing import Any, NamedTuple, TypeAlias
 
@@ -67,8 +67,8 @@ class Bert:
     """``weights`` by the names of transformers' BertModel; ``head`` may add a linear layer.
 
     Thread-safe, and no more calls run at once than there are cores for; ``half`` computes in
-    bfloat16, which the processor must have. ``tapped`` tells what comes out of the first so many
-    layers too, for an ``Upper``. Rows are padded to ``shortest`` tokens: with ``MANY`` the weights
+    bfloat16, which the processor must have. Of ``layers`` the lowest so many are run, for an
+    ``Upper``; None: all. Rows are padded to ``shortest`` tokens: with ``MANY`` the weights
     are packed but once, which spares memory where shorter ones are few.
     """
 
@@ -79,13 +79,13 @@ class Bert:
         head: tuple[Floats, Floats] | None = None,
         threads: int = 1,
         half: bool = False,
-        tapped: int | None = None,
+        layers: int | None = None,
         shortest: int = 0,
     ) -> None:
         self._words = _float(weights["embeddings.word_embeddings.weight"])
         self._places = _float(weights["embeddings.position_embeddings.weight"])
         self._types = _float(weights["embeddings.token_type_embeddings.weight"])
-        self._network = _Compiled(_graph(weights, head, tapped), threads=threads, half=half)
+        self._network = _Compiled(_graph(weights, head, layers), threads=threads, half=half)
         self._shortest = shortest
         # They pack the weights for this processor; ``weights`` are idle from here on.
         for tokens in _FEW_AND_MANY:
@@ -93,18 +93,13 @@ class Bert:
 
     def __call__(self, rows: Rows) -> Floats:
         """Shape (rows, tokens, width): the last layer's states, or what the head makes of them."""
-        return self.tap(rows)[0]
-
-    def tap(self, rows: Rows) -> list[Floats]:
-        """The same, and the states behind the layers that are tapped."""
         tokens = rows.ids.shape[1]
         padding = ((0, 0), (0, max(-tokens % _STEP, self._shortest - tokens)))
         rows = Rows(*(np.pad(part, padding) for part in rows))
         # Looked up here, so that the words' vectors are not kept a second time.
         embedded = self._words[rows.ids] + self._places[: rows.ids.shape[1]]
         embedded += self._types[rows.types]
-        found = self._network(embedded, _unseen(rows.mask))
-        return [states[:, :tokens] for states in found]
+        return self._network(embedded, _unseen(rows.mask))[:, :tokens]
 
 
 class Upper:
@@ -136,8 +131,7 @@ class Upper:
         tokens = states.shape[1]
         padding = (0, max(-tokens % _STEP, MANY - tokens))
         states = np.pad(states, ((0, 0), padding, (0, 0)))
-        (found,) = self._network(states, _unseen(np.pad(mask, ((0, 0), padding))))
-        return found[:, :tokens]
+        return self._network(states, _unseen(np.pad(mask, ((0, 0), padding))))[:, :tokens]
 
 
 class _Compiled:
@@ -161,11 +155,10 @@ class _Compiled:
         for _ in range(max(1, (os.cpu_count() or 1) // threads)):
             self._idle.put(self._compiled.create_infer_request())
 
-    def __call__(self, *inputs: Floats) -> list[Floats]:
+    def __call__(self, *inputs: Floats) -> Floats:
         request = self._idle.get()
         try:
-            found = request.infer(list(inputs))
-            return [np.array(found[number], dtype=np.float32) for number in range(len(found))]
+            return np.array(request.infer(list(inputs))[0], dtype=np.float32)
         finally:
             self._idle.put(request)
 
@@ -180,19 +173,16 @@ def _unseen(mask: Integers) -> Floats:
     return far_below.astype(np.float32)
 
 
-def _graph(weights: Weights, head: tuple[Floats, Floats] | None, tapped: int | None) -> Any:
+def _graph(weights: Weights, head: tuple[Floats, Floats] | None, layers: int | None) -> Any:
     width = weights["embeddings.word_embeddings.weight"].shape[1]
     embedded = op.parameter([-1, -1, width], np.float32, name="embedded")
     unseen = op.parameter([-1, 1, 1, -1], np.float32, name="unseen")
     state = _norm(embedded, weights, "embeddings.LayerNorm")
-    beside = []
-    for layer in _layers(weights, 0):
-        if layer == tapped:
-            beside.append(state)
+    for layer in islice(_layers(weights, 0), layers):
         state = _layer(state, unseen, weights, layer)
     if head is not None:
         state = _affine(state, *head)
-    return ov.Model([state, *beside], [embedded, unseen])
+    return ov.Model([state], [embedded, unseen])
 
 
 def _layers(weights: Weights, first: int) -> Iterator[int]:

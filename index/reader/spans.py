@@ -210,11 +210,11 @@ def _packaged(path: Path | None, threads: int, half: bool | None) -> Model:
         own = _Trained.read(data / "verifier.safetensors") if path is None else None
         half = fast_bfloat16() if half is None else half
         weights = {**reader.layers, **embeddings(words)}
-        bert = partial(Bert, weights, head=reader.head, threads=threads, shortest=MANY)
-        network, verifier = bert(half=half, tapped=VERIFIED_FROM if own else None), None
+        lower = Bert(weights, layers=VERIFIED_FROM, threads=threads, half=half, shortest=MANY)
+        network = _above(lower, reader, threads, half)
+        verifier = None if own is None else _above(lower, own, threads, half)
+        exact = partial(Bert, weights, head=reader.head, threads=threads, shortest=MANY)
         if own is not None:
-            upper = Upper(own.layers, VERIFIED_FROM, own.head, threads=threads, half=half)
-            verifier = _above(network, upper)
             own.file.release()
         reader.file.release()
         words.release()
@@ -224,18 +224,14 @@ def _packaged(path: Path | None, threads: int, half: bool | None) -> Model:
             " install article-bot again, or set READER to none"
         ) from error
     return Model(
-        network, packaged_tokenizer(), exact=_once(bert) if half else None, verifier=verifier
+        network, packaged_tokenizer(), exact=_once(exact) if half else None, verifier=verifier
     )
 
 
-def _above(network: Bert, verifier: Upper) -> Network:
-    """The reader's own upper layers run for nothing: a graph without them would be a third one."""
-
-    def scores(rows: Rows) -> Floats:
-        _, states = network.tap(rows)
-        return verifier(states, rows.mask)
-
-    return scores
+def _above(lower: Bert, trained: _Trained, threads: int, half: bool) -> Network:
+    """The layers that reader and verifier share, which are kept but once, and its own above."""
+    upper = Upper(trained.layers, VERIFIED_FROM, trained.head, threads=threads, half=half)
+    return lambda rows: upper(lower(rows), rows.mask)
 
 
 def _once(make: Callable[[], Network]) -> Callable[[], Network]:

@@ -416,9 +416,9 @@ def test_upper_layers_compute_what_they_would_as_part_of_the_whole() -> None:
     shipped = Path(str(resources.files("index") / "data" / "reader.safetensors"))
     trained = _Trained.read(shipped)
     weights = {**trained.layers, **embeddings(packaged_weights())}
-    whole = Bert(weights, head=trained.head, tapped=2)
+    whole, lower = Bert(weights, head=trained.head), Bert(weights, layers=2)
     upper = Upper(trained.layers, 2, trained.head)
     pairs = [("Who built it?", "Ann built the tower."), ("When?", "Long ago. " * 30)]
     rows = Rows.of(packaged_tokenizer().encode_batch(pairs))
-    scores, states = whole.tap(rows)
-    assert np.allclose(upper(states, rows.mask)[rows.mask > 0], scores[rows.mask > 0], atol=1e-3)
+    above, scores = upper(lower(rows), rows.mask), whole(rows)
+    assert np.allclose(above[rows.mask > 0], scores[rows.mask > 0], atol=1e-3)
