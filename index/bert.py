@@ -144,6 +144,8 @@ class _Compiled:
             hint.performance_mode: hint.PerformanceMode.LATENCY,
             inference_num_threads: threads,
             num_streams: 1,
+            # Else every process binds its threads to the same first cores, and the others idle.
+            hint.enable_cpu_pinning: False,
         }
         # OpenVINO gives the thread that compiles a stack for its signals, which is gone before the
         # thread lets go of it: the next signal would end the process. So the thread goes first.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -102,6 +105,24 @@ def test_weights_are_widened_in_a_file_or_in_memory_and_read_again_when_released
         assert weights["head"].dtype == np.float32
         assert weights["head"].tolist() == [[0.5, -2.0]]
         assert weights["bias"].tolist() == [3.0]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux tells")
+def test_those_who_ask_at_once_are_not_bound_to_one_core(minilm: PackagedEmbedder) -> None:
+    texts = ["Those who ask at once wait for one another. " * 20] * 8
+    asking = threading.Thread(target=minilm.encode, args=(texts,))
+    free = os.sched_getaffinity(0)
+    asking.start()
+    seen = {frozenset(cores) for cores in _cores_while_alive(asking)}
+    assert seen == {frozenset(free)}
+
+
+def _cores_while_alive(thread: threading.Thread) -> Iterator[set[int]]:
+    while thread.is_alive():
+        try:
+            yield os.sched_getaffinity(thread.native_id or 0)
+        except ProcessLookupError:  # it has just ended
+            return
 
 
 def test_signals_are_taken_after_models_have_come_and_gone() -> None:
