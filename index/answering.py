@@ -255,6 +255,7 @@ def _belonging(
             text[one["start"] : one["end"]],
             int(one["paragraph"]),
             is_item(text, int(one["start"])),
+            is_item(text, int(one["start"]), numbered=True),
         )
         for one in sentences[first : last + 1]
     ]

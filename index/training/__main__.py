@@ -98,28 +98,27 @@ def main() -> None:
     # What the verifier shares with the reader stays as it is.
     above = replace(ended, begin=known, frozen=VERIFIED_FROM)
     brought = replace(
-        above,
-        out=options.out / "fourth",
-        mixes=FOURTH,
-        steps=options.steps[3],
-        every=FOURTH_EVERY,
-        shown="retrieved",
+        above, mixes=FOURTH, steps=options.steps[3], every=FOURTH_EVERY, shown="retrieved"
     )
-    fourth = options.out / "fourth.safetensors"
-    if not fourth.exists():
-        train(brought)
-        merge([brought.out], fourth)
-    copyfile(fourth, options.out / "reader.safetensors")
-    verify(replace(above, steps=options.steps[4]), options.out)
+    copyfile(in_turn(brought, options.out / "fourth"), options.out / "reader.safetensors")
+    verifier = replace(
+        above, mixes=VERIFIER, steps=options.steps[4], every=3 * EVERY, shown="sentences"
+    )
+    verifying = in_turn(verifier, options.out / "verifier")
+    upper(verifying, VERIFIED_FROM, options.out / "verifier.safetensors")
 
 
-def verify(run: Run, out: Path) -> None:
-    """Teach the verifier, and write the layers of its own."""
-    run = replace(run, out=out / "verifier", mixes=VERIFIER, every=3 * EVERY, shown="sentences")
-    train(run)
-    learnt = out / "verifying.safetensors"
-    merge([run.out], learnt)
-    upper(learnt, VERIFIED_FROM, out / "verifier.safetensors")
+def in_turn(run: Run, out: Path) -> Path:
+    """Do one stage in each order, one going on from the other, and say where it ended."""
+    begin = run.begin
+    for seed in SEEDS:
+        own = out.with_name(f"{out.name}-{seed}")
+        learnt = own.with_suffix(".safetensors")
+        if not learnt.exists():
+            train(replace(run, out=own, begin=begin, seed=seed))
+            merge([own], learnt)
+        begin = learnt
+    return learnt
 
 
 def twice(run: Run, out: Path, every: int, merged: Path, processes: int) -> None:

@@ -135,6 +135,26 @@ def test_stages_go_with_the_sentence_that_announces_them() -> None:
     assert belonging(Wish.LIST, other, 0) == range(1)
 
 
+def steps(*texts: str) -> list[Beside]:
+    return [Beside(text, 1, item=True, step=True) for text in texts]
+
+
+def test_of_a_procedure_all_steps_are_told() -> None:
+    told = [*beside("To enter, do as follows:"), *steps("knock", "wait", "bow", "walk in", "sit")]
+    assert belonging(Wish.MANNER, told, 0) == range(6)
+    assert belonging(Wish.MANNER, told, 1) == range(1, 6)
+    assert belonging(Wish.MANNER, told, 2) == range(2, 5)  # one step was asked for
+    assert belonging(Wish.REASON, told, 0) == range(4)
+    points = [*told[:1], *beside("knock", "wait", "bow", "walk in", "sit", item=True)]
+    assert belonging(Wish.MANNER, points, 0) == range(4)
+
+
+def test_what_a_colon_promises_belongs_where_the_answer_goes_on_to_it() -> None:
+    told = [*beside("You may enter.", "To do so, do this:"), *steps("knock", "wait", "bow", "sit")]
+    assert belonging(Wish.MANNER, told, 0, as_good=AFTER) == range(6)
+    assert belonging(Wish.MANNER, told[:2], 0, as_good=AFTER) == range(2)
+
+
 def test_a_long_list_is_cut_and_holds_the_answer() -> None:
     parts = beside(*[f"thing {n}" for n in range(30)], item=True)
     for chosen in (0, 12, 29):
@@ -164,3 +184,4 @@ def test_an_item_is_what_stands_on_a_line_with_a_bullet(
     text: str, start: int, expected: bool
 ) -> None:
     assert is_item(text, start) is expected
+    assert is_item(text, start, numbered=True) is text.startswith("3.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from index.reader.spans import VERIFIED_FROM
+from index.training import __main__ as stages
 from index.training import retrieved, sentences
 from index.training.examples import (
     FIRST,
@@ -20,6 +23,7 @@ from index.training.examples import (
     VERIFIER,
     Group,
     Mix,
+    Passage,
     groups,
     read,
 )
@@ -312,6 +316,37 @@ class TestRetrieved:
         assert turned
         assert all(not group.answerable for group in turned)
 
+    def test_with_another_name_a_question_is_shown_what_answered_it(self, tmp_path: Path) -> None:
+        context = "The keeper at Borin was Tom Ray. " + "It was a tower of red stone. " * 20
+        other = "It was a mill of old wood, seen from Aldra. " * 20
+        spans = [{"text": "Tom Ray", "answer_start": context.index("Tom Ray")}]
+        asked = {"question": "Who was the keeper at Borin?", "answers": spans}
+        paragraphs = [
+            {"context": context, "qas": [{**asked, "is_impossible": False}]},
+            {"context": other, "qas": []},
+        ]
+        path = tmp_path / "one.json"
+        path.write_text(json.dumps({"data": [{"title": "Tower", "paragraphs": paragraphs}]}))
+        answered, turned = self.groups(path, swapped=1.0)
+        assert answered.answerable
+        assert turned.question.casefold().rstrip("?") == "who was the keeper at aldra"
+        assert turned.passages == (Passage(answered.passages[0].text),)
+
+    @pytest.mark.parametrize(("negatives", "wrong"), [(0.0, 1), (1.0, 2)])
+    def test_beside_the_answer_stand_one_or_two_that_do_not_hold_it(
+        self, tmp_path: Path, negatives: float, wrong: int
+    ) -> None:
+        names = ["Ann Lee", "Tom Ray", "Eve Moss", "Oda Finn"]
+        contexts = [f"{name} saw the tower. " + "It is tall and red. " * 20 for name in names]
+        spans = [{"text": "Ann Lee", "answer_start": 0}]
+        asked = {"question": "Who saw the tall tower?", "answers": spans, "is_impossible": False}
+        paragraphs = [{"context": c, "qas": [asked] * (c is contexts[0])} for c in contexts]
+        path = tmp_path / "one.json"
+        path.write_text(json.dumps({"data": [{"title": "Tower", "paragraphs": paragraphs}]}))
+        (group,) = self.groups(path, negatives=negatives)
+        assert group.answerable
+        assert len(group.passages) == 1 + wrong
+
     def test_without_its_sentence_the_passage_does_not_answer(self, tmp_path: Path) -> None:
         rest = "The keeper of the tower is Tom Ray, who has kept it for as long as anyone recalls. "
         context = "Ann Lee built the tower. " + rest * 3
@@ -340,3 +375,48 @@ def test_above_the_readers_layers_the_verifier_has_its_own(tmp_path: Path) -> No
     save_file({name: torch.ones(1) for name in names}, tmp_path / "all")
     upper(tmp_path / "all", 3, tmp_path / "own")
     assert set(load_file(tmp_path / "own")) == set(names[1:])
+
+
+def test_each_stage_goes_on_from_where_the_one_before_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: dict[str, Run] = {}
+
+    def note(run: Run) -> None:
+        assert run.begin is None or run.begin.exists()
+        runs[run.out.name] = run
+
+    def write(*paths: object) -> None:
+        assert isinstance(paths[-1], Path)
+        paths[-1].touch()
+
+    def both(run: Run, out: Path, _every: int, merged: Path, _processes: int) -> None:
+        note(replace(run, out=out))
+        write(merged)
+
+    monkeypatch.setattr(stages, "train", note)
+    monkeypatch.setattr(stages, "merge", write)
+    monkeypatch.setattr(stages, "between", write)
+    monkeypatch.setattr(stages, "upper", write)
+    monkeypatch.setattr(stages, "twice", both)
+    monkeypatch.setattr(
+        sys, "argv", ["training", str(tmp_path), "--hard", "a", "--steps", *"12345"]
+    )
+    stages.main()
+    begun = {name: run.begin and run.begin.stem for name, run in runs.items()}
+    assert begun == {
+        "first": None,
+        "second": "first",
+        "third": "second",
+        "fourth-7": "known",
+        "fourth-8": "fourth-7",
+        "verifier-7": "known",
+        "verifier-8": "verifier-7",
+    }
+    assert [run.steps for run in runs.values()] == [1, 2, 3, 4, 4, 5, 5]
+    assert {run.shown for name, run in runs.items() if "verifier" in name} == {"sentences"}
+    shared = VERIFIED_FROM, "retrieved"
+    assert (runs["fourth-8"].frozen, runs["fourth-8"].shown) == shared
+    assert {path.name for path in tmp_path.iterdir()} >= {
+        "reader.safetensors", "verifier.safetensors"
+    }  # fmt: skip
