@@ -30,7 +30,7 @@ def strip(quotes: Sequence[Quote]) -> str:
 
     Empty where there is nothing to tell: an article of one paragraph, or several articles.
     """
-    if not _is_one_article(quotes) or quotes[0].paragraphs < 2:
+    if not is_one_article(quotes) or quotes[0].paragraphs < 2:
         return ""
     cells = min(CELLS, quotes[0].paragraphs)
     raised = {(quote.paragraph - 1) * cells // quote.paragraphs for quote in quotes}
@@ -54,7 +54,7 @@ def _where(quote: Quote) -> Where:
     return Where.MIDDLE if share <= 0.65 else Where.LATE
 
 
-def _is_one_article(quotes: Sequence[Quote]) -> bool:
+def is_one_article(quotes: Sequence[Quote]) -> bool:
     return len({(quote.scope, quote.article_id) for quote in quotes}) == 1
 
 

@@ -51,7 +51,7 @@ EVIDENCE_CHARS = 400
 PASSAGE_CHARS = 900
 CONTEXT_CHARS = 3_000
 PASSAGES_A_PAGE = 3
-MOST_QUOTES = 8
+MOST_QUOTES = 16
 
 Rows = Sequence[ui.ActionRow[Any]]
 
@@ -116,7 +116,8 @@ def _short_answer(answer: Answer) -> list[str]:
 def _quotes(answer: Answer, locale: object) -> list[str]:
     """Each quote; of several, each with its place, unless they share one."""
     shown = answer.quotes[:MOST_QUOTES]
-    budget = QUOTES_CHARS // len(shown)
+    together = sum(len(quote.text) for quote in shown)
+    budget = QUOTES_CHARS // (1 if together <= QUOTES_CHARS else len(shown))
     lines = [
         _evidence(answer, quote, budget) if quote is answer.quote else fit(quote.text, budget)
         for quote in shown
@@ -168,16 +169,21 @@ def _titled(quotes: Sequence[Quote]) -> str:
 
 
 def _place(quotes: Sequence[Quote], locale: object, own: Quote | None = None) -> list[str]:
-    """The paragraph or the page that all quotes share, as a link to the sentence, which is
-    ``own`` or the first, where its source has an address; none where they share none.
+    """The page that all quotes share, or the paragraphs that they stand in one behind the other,
+    as a link to the sentence, which is ``own`` or the first, where its source has an address; none
+    where they stand apart.
     """
-    if len({(quote.scope, quote.article_id, quote.paragraph) for quote in quotes}) > 1:
-        return []
     quote = own or quotes[0]
-    if quote.page is not None:
+    paragraphs = sorted({one.paragraph for one in quotes})
+    first, last = paragraphs[0], paragraphs[-1]
+    if not evidence.is_one_article(quotes) or last - first >= len(paragraphs):
+        return []
+    if quote.page is not None and (first == last or len({one.page for one in quotes}) == 1):
         text = say(locale, "answer.page", number=quote.page)
+    elif first == last:
+        text = say(locale, "answer.paragraph", number=first, total=quote.paragraphs)
     else:
-        text = say(locale, "answer.paragraph", number=quote.paragraph, total=quote.paragraphs)
+        text = say(locale, "answer.paragraphs", first=first, last=last, total=quote.paragraphs)
     address = evidence.link(quote)
     if address is None:
         return [text]

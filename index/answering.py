@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from index.candidates import Found, TextOf, exact
-from index.composing import MOST_SENTENCES, NEITHER, REACH, AsGood, Beside, belonging, is_item
+from index.composing import (
+    MOST_SENTENCES,
+    NEITHER,
+    REACH,
+    AsGood,
+    Beside,
+    belonging,
+    is_first_step,
+    is_item,
+)
 from index.confidence import Signals, confidence
 from index.coverage import Coverage
 from index.gathering import Block, blocks, passages
@@ -40,7 +49,7 @@ NEARLY = 6.0
 """How far behind the chosen sentence the one before or after it may be, in units of the reader's
 margin, to stand beside it. With 4, and none before it, 77 in a hundred of the written articles'
 procedures were whole and not 81, 83 and not 84 of their reasons, 75 and not 77 of their lists (with
-the weights of then); it costs a sentence more in every third, tenth and fourth answer."""
+the weights of then, and three steps of a procedure); it costs a sentence more in every third, tenth and fourth answer."""
 SOON = 3
 """Sentences below a heading within which its list begins."""
 
@@ -59,9 +68,16 @@ class Reading:
     signals: Signals
     hits: tuple[Hit, ...]
     itemised: bool = False
-    """Whether the quotes are the items of a list, which answer together and not by a part."""
+    """Whether the quotes are, or lead to, the items of a list."""
     announced: float = 0.0
     """The cosine of the heading that announces the list which was taken instead."""
+
+    def is_whole(self, wish: Wish) -> bool:
+        """Whether the quotes answer together and not by a part: the items of a list, the steps of
+        a procedure from its first one on.
+        """
+        steps = any(is_first_step(quote.text) for quote in self.quotes)
+        return self.itemised and (wish is Wish.LIST or (wish is Wish.MANNER and steps))
 
     @property
     def confidence(self) -> float:
@@ -100,7 +116,7 @@ def read(
         for beside in _belonging(generation, row, wish, text_of, words, as_good=as_good)
     )
     signals = _signals(found, block, chosen, quote, span, coverage, text_of)
-    itemised = len(quotes) > 1 and is_item(text_of(*_version(generation, row)), quote.start)
+    itemised = len(quotes) > 1 and is_item(text_of(*_version(generation, row)), quotes[-1].start)
     reading = Reading(start, end, quote, quotes, signals, passages(found, text_of), itemised)
     # The sentence before is none of what is listed.
     listed = sum(one.start >= quote.start for one in quotes)
@@ -255,7 +271,6 @@ def _belonging(
             text[one["start"] : one["end"]],
             int(one["paragraph"]),
             is_item(text, int(one["start"])),
-            is_item(text, int(one["start"]), numbered=True),
         )
         for one in sentences[first : last + 1]
     ]

@@ -45,20 +45,17 @@ _LISTS_ON = re.compile(
     r"|one|two|some)\b|.{0,60}\b(?:also|too|as well)\b",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"\s*\(?\d{1,3}[.)]\s")
-_ITEM = re.compile(rf"\s*[•◦‣▪●○·*+\u2013\u2014-]\s|{_NUMBERED.pattern}")
+_ITEM = re.compile(r"\s*(?:[•◦‣▪●○·*+\u2013\u2014-]|\(?\d{1,3}[.)])\s")
+_FIRST_STEP = re.compile(r"\s*\(?1[.)]\s")
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A sentence near the answer. ``item``: it is of an item of a list; ``step``: of a numbered
-    one.
-    """
+    """A sentence near the answer. ``item``: of an item of a list; a number stands in the text."""
 
     text: str
     paragraph: int
     item: bool
-    step: bool = False
 
 
 class AsGood(NamedTuple):
@@ -97,7 +94,7 @@ def belonging(
     if wish is Wish.LIST and own.item:
         return _list_around(sentences, chosen)
     if own.item or leads_in:  # the steps of a procedure, or what the colon promises
-        return _items_from(wish, sentences, chosen, leads_in=leads_in)
+        return _with_items(wish, sentences, chosen, chosen)
     # A sentence that gives no reason is only what happened: the reason stands behind it.
     anything = wish is Wish.REASON and not _GIVES_REASON.search(own.text)
     missing = set(asked) - set(tokens(own.text)) if wish is Wish.LIST else set()
@@ -123,22 +120,26 @@ def belonging(
     last = found.stop - 1
     while last > chosen and _asks(sentences[last]):  # what comes next is another matter
         last -= 1
-    if _ends(sentences[last], ":") and last + 1 < len(sentences) and sentences[last + 1].item:
-        last = _items_from(wish, sentences, last, leads_in=True).stop - 1
+    if sentences[last].text.rstrip().endswith(":"):
+        return _with_items(wish, sentences, first, last)
     return range(first, last + 1)
 
 
-def _items_from(wish: Wish, sentences: Sequence[Beside], at: int, *, leads_in: bool) -> range:
-    """The sentence at ``at`` and the items behind it: of a procedure all steps, or none is done."""
-    first = at + leads_in
-    begins = (
-        first < len(sentences)
-        and sentences[first].step
-        and (first == 0 or not sentences[first - 1].item)
-    )
-    whole = wish is Wish.LIST or (wish is Wish.MANNER and begins)
-    most = MOST_ITEMS if whole else MOST_SENTENCES
-    return _until(sentences, at, lambda one: one.item, most + leads_in)
+def _with_items(wish: Wish, sentences: Sequence[Beside], first: int, at: int) -> range:
+    """From ``first`` to the sentence at ``at``, an item or what leads in to some, and the items
+    behind it: three sentences, or of a list and of a procedure from its first step on, eight items.
+    """
+    begin = at if sentences[at].item else at + 1
+    steps = wish is Wish.MANNER and any(is_first_step(one.text) for one in sentences[begin:][:1])
+    most = MOST_ITEMS if steps or wish is Wish.LIST else MOST_SENTENCES
+    last, used = at, sum(len(one.text) for one in sentences[first : at + 1])
+    for number, one in enumerate(sentences[at + 1 :], at + 1):
+        used += len(one.text)
+        count = one.paragraph - sentences[begin].paragraph if steps else number - begin
+        if not one.item or used > MOST_CHARS or count >= most:
+            break
+        last = number
+    return range(first, last + 1)
 
 
 def _leads_to(before: Beside, own: Beside) -> bool:
@@ -148,19 +149,18 @@ def _leads_to(before: Beside, own: Beside) -> bool:
 
 
 def _asks(sentence: Beside) -> bool:
-    return _ends(sentence, "?")
+    return sentence.text.rstrip().endswith("?")
 
 
-def _ends(sentence: Beside, sign: str) -> bool:
-    return sentence.text.rstrip().endswith(sign)
-
-
-def is_item(text: str, start: int, *, numbered: bool = False) -> bool:
-    """Whether what begins at ``start`` is of an item of a list: its line begins with a bullet or
-    a number (with ``numbered``: with a number).
-    """
+def is_item(text: str, start: int) -> bool:
+    """Whether what begins at ``start`` is of an item of a list: its line begins with a bullet."""
     line = text.rfind("\n", 0, start) + 1
-    return bool((_NUMBERED if numbered else _ITEM).match(text, line))
+    return bool(_ITEM.match(text, line))
+
+
+def is_first_step(text: str) -> bool:
+    """Whether an item is the first of a numbered list."""
+    return bool(_FIRST_STEP.match(text))
 
 
 def _list_around(sentences: Sequence[Beside], chosen: int) -> range:

@@ -474,7 +474,7 @@ def _is_of_articles(wanted: Intent, question: str, history: Sequence[Turn]) -> b
 
 def _marked(wish: Wish, reading: Reading) -> tuple[int, int, str]:
     """The span that answers and its text: the very words, or all that is quoted."""
-    if wish is Wish.VERDICT or (wish is Wish.LIST and reading.itemised):
+    if wish is Wish.VERDICT or reading.is_whole(wish):
         said = " ".join(quote.text for quote in reading.quotes)
         return reading.quotes[0].start, reading.quotes[-1].end, said
     quote = reading.quote

@@ -19,9 +19,9 @@ from index.types import Fact
 
 
 class Wish(StrEnum):
-    """FACT: the very words. REASON (why) and MANNER (how): up to three sentences. LIST:
-    several things. VERDICT: the sentence that decides. WHOLE: the article in short.
-    OBJECT: the article itself.
+    """FACT: the very words. REASON (why) and MANNER (how): up to three sentences, or the steps of a
+    procedure. LIST: several things. VERDICT: the sentence that decides. WHOLE: the article in
+    short. OBJECT: the article itself.
     """
 
     FACT = "fact"

@@ -7,8 +7,8 @@ down for articles of the kinds that people keep. The second and the third run tw
 an order of its own, and end as the mean of both runs' last checkpoints (Wortsman et al.
 2022, "Model soups"). From a place between both the fourth goes on, in the passages that retrieval
 brings, and is the reader. The verifier shares its lower layers; its own learn, from that place, to
-tell single sentences that answer from those that only look so. Both end as the mean of their last
-checkpoints.
+tell single sentences that answer from those that only look so. Both are taught in one order, end
+as the mean of their last checkpoints, and go on from there in another.
 
 Files are in the format of SQuAD, folders as ``index.training.written`` reads them.
 ``--hard`` ones are asked against whole articles, with negatives that retrieval finds;
@@ -31,6 +31,7 @@ from index.training.running import Run, between, merge, train, upper
 
 SEED = 7
 SEEDS = (7, 8)
+"""Of the orders in which a stage is done."""
 EVERY = 100
 """Steps between checkpoints in the second stage, of which the last are averaged; the third's are
 half as far apart, the verifier's three times."""
@@ -49,7 +50,9 @@ def asked_for() -> argparse.Namespace:
     parser.add_argument("--hard", type=Path, nargs="+", required=True)
     parser.add_argument("--easy", type=Path, nargs="*", default=[])
     parser.add_argument("--written", type=Path, nargs="*", default=[])
-    parser.add_argument("--steps", type=int, nargs=5, default=STEPS, help="of each stage")
+    parser.add_argument(
+        "--steps", type=int, nargs=5, default=STEPS, help="of each stage, and order"
+    )
     parser.add_argument("--processes", type=int, default=1, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument(
@@ -110,14 +113,13 @@ def main() -> None:
 
 def in_turn(run: Run, out: Path) -> Path:
     """Do one stage in each order, one going on from the other, and say where it ended."""
-    begin = run.begin
     for seed in SEEDS:
         own = out.with_name(f"{out.name}-{seed}")
         learnt = own.with_suffix(".safetensors")
         if not learnt.exists():
-            train(replace(run, out=own, begin=begin, seed=seed))
+            train(replace(run, out=own, seed=seed))
             merge([own], learnt)
-        begin = learnt
+        run = replace(run, begin=learnt)
     return learnt
 
 

@@ -160,7 +160,9 @@ def merge(runs: Sequence[Path], out: Path) -> None:
     mean = {name: sum(s[name].float() for s in states) / len(states) for name in states[0]}
     model = SpanModel.from_embedding(packaged_model())
     model.load_state_dict(mean, strict=False)
-    model.save(out)
+    unfinished = out.with_suffix(".new")
+    model.save(unfinished)
+    unfinished.replace(out)  # what exists is taken for done
 
 
 def between(old: Path, new: Path, share: float, out: Path) -> None:

@@ -96,6 +96,25 @@ def test_a_long_sentence_around_its_answer_is_shortened_more_than_one_that_is_th
     assert render.EVIDENCE_CHARS < len(whole[0]) <= render.QUOTES_CHARS + 2
 
 
+def test_sentences_that_fit_together_are_told_in_full_and_others_are_shortened_alike() -> None:
+    def shown(*sentences: str) -> list[str]:
+        quotes = tuple(quote_of(one, start=2000 * n) for n, one in enumerate(sentences))
+        said = replace(answer_of(quotes[0]), kind=Kind.SENTENCES, quotes=quotes)
+        view = render.answer_view(replace(said, text=" ".join(sentences)))
+        assert fits(view)
+        return [line for line in lines(view) if line.startswith("> ")]
+
+    steps = [
+        "To do so:",
+        f"Pull it {'slowly ' * 60}now.",
+        *(f"Wait {n} minutes." for n in range(7)),
+    ]
+    assert shown(*steps) == [f"> {step}" for step in steps]
+    many = shown(*["on and on " * 40] * 30)
+    assert len(many) == render.MOST_QUOTES
+    assert {len(line) <= render.QUOTES_CHARS // render.MOST_QUOTES + 2 for line in many} == {True}
+
+
 def test_an_answer_that_is_not_sure_says_so_first() -> None:
     view = render.answer_view(answer_of(quote_of(SENTENCES[1]), "Ann", confidence=0.3))
     assert lines(view)[:2] == ["-# I am not sure, but this may be it:", "## Ann"]
@@ -215,6 +234,17 @@ class TestSeveralQuotes:
             f"> {SENTENCES[2]}\n-# The lamp\n-# Paragraph 1 of 3",
             "-# Very sure (92 %)",
         ]
+
+    def test_those_of_paragraphs_one_behind_the_other_share_their_place(self) -> None:
+        second = quote_of(SENTENCES[2], 2)
+        assert self.shown(quote_of(SENTENCES[0], 1), second)[1:] == [
+            f"> {SENTENCES[0]}",
+            f"> {SENTENCES[2]}",
+            f"-# {TITLE}\n-# `██▁` in several places · paragraphs 1 to 2 of 3 · very sure (92 %)",
+        ]
+        on_page = [replace(quote_of(SENTENCES[0], 1), page=4), replace(second, page=4)]
+        assert "page 4" in self.shown(*on_page)[-1]
+        assert "paragraphs 1 to 2" in self.shown(on_page[0], replace(second, page=5))[-1]
 
     def test_those_of_one_paragraph_share_its_place(self) -> None:
         assert self.shown(quote_of(SENTENCES[0], 2), quote_of(SENTENCES[2], 2)) == [

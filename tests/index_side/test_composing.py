@@ -136,23 +136,42 @@ def test_stages_go_with_the_sentence_that_announces_them() -> None:
 
 
 def steps(*texts: str) -> list[Beside]:
-    return [Beside(text, 1, item=True, step=True) for text in texts]
+    return [Beside(f"{n}. {text}", n + 1, item=True) for n, text in enumerate(texts, 1)]
+
+
+ENTERING = steps("knock:", "wait", "bow", "walk in", "sit")
 
 
 def test_of_a_procedure_all_steps_are_told() -> None:
-    told = [*beside("To enter, do as follows:"), *steps("knock", "wait", "bow", "walk in", "sit")]
+    told = [*beside("To enter, do as follows:"), *ENTERING]
     assert belonging(Wish.MANNER, told, 0) == range(6)
     assert belonging(Wish.MANNER, told, 1) == range(1, 6)
+    assert belonging(Wish.MANNER, ENTERING, 0) == range(5)
     assert belonging(Wish.MANNER, told, 2) == range(2, 5)  # one step was asked for
     assert belonging(Wish.REASON, told, 0) == range(4)
     points = [*told[:1], *beside("knock", "wait", "bow", "walk in", "sit", item=True)]
     assert belonging(Wish.MANNER, points, 0) == range(4)
 
 
+def test_steps_are_counted_and_not_their_sentences() -> None:
+    twofold = [
+        Beside(text, one.paragraph, item=True)
+        for one in steps(*"abcdefghij")
+        for text in (one.text, "Then wait.")
+    ]
+    assert belonging(Wish.MANNER, twofold, 0) == range(2 * MOST_ITEMS)
+    wordy = steps(*["very " * (MOST_CHARS // 20)] * 8)
+    assert belonging(Wish.MANNER, wordy, 0) == range(3)
+
+
 def test_what_a_colon_promises_belongs_where_the_answer_goes_on_to_it() -> None:
-    told = [*beside("You may enter.", "To do so, do this:"), *steps("knock", "wait", "bow", "sit")]
-    assert belonging(Wish.MANNER, told, 0, as_good=AFTER) == range(6)
+    told = [*beside("You may enter.", "To do so, do this:"), *ENTERING]
+    assert belonging(Wish.MANNER, told, 0, as_good=AFTER) == range(7)
     assert belonging(Wish.MANNER, told[:2], 0, as_good=AFTER) == range(2)
+    other = [*told[:2], *beside("Ann came home.", paragraph=2)]
+    assert belonging(Wish.MANNER, other, 0, as_good=AFTER) == range(2)
+    long = [*beside("x" * (MOST_CHARS - 30), "To do so, do this:"), *ENTERING]
+    assert belonging(Wish.MANNER, long, 0, as_good=AFTER) == range(3)
 
 
 def test_a_long_list_is_cut_and_holds_the_answer() -> None:
@@ -184,4 +203,3 @@ def test_an_item_is_what_stands_on_a_line_with_a_bullet(
     text: str, start: int, expected: bool
 ) -> None:
     assert is_item(text, start) is expected
-    assert is_item(text, start, numbered=True) is text.startswith("3.")

@@ -107,7 +107,10 @@ def test_weights_are_widened_in_a_file_or_in_memory_and_read_again_when_released
         assert weights["bias"].tolist() == [3.0]
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux tells")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="told by Linux alone, and by two cores",
+)
 def test_those_who_ask_at_once_are_not_bound_to_one_core(minilm: PackagedEmbedder) -> None:
     texts = ["Those who ask at once wait for one another. " * 20] * 8
     asking = threading.Thread(target=minilm.encode, args=(texts,))

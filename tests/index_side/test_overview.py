@@ -97,6 +97,29 @@ def test_a_list_under_a_heading_that_says_so(engine: Engine, tmp_path: Path) -> 
     assert (answer.kind, [q.text for q in answer.quotes]) == (Kind.LIST, ["a ring", "a crown"])
 
 
+def test_the_steps_of_a_procedure_answer_together_and_one_of_them_by_itself(
+    engine: Engine,
+) -> None:
+    steps = "1. Call the doctor.\n2. Find the ship.\n3. Sell the gold.\n4. Sink it.\n5. Rest."
+    text = f"# Island\n\nThe queen came.\n\n{steps}\n\nThe end."
+    engine.add(LOCAL, text.encode(), media_type="text/markdown")
+    whole = engine.ask(LOCAL, "How is the doctor called?", threshold=0)
+    assert [quote.text for quote in whole.quotes] == steps.splitlines()
+    assert whole.text == " ".join(steps.splitlines())
+    assert (whole.start, whole.end) == (whole.quotes[0].start, whole.quotes[-1].end)
+    one = engine.ask(LOCAL, "How is the gold sold?", threshold=0)
+    assert one.quotes[0].text == "3. Sell the gold."
+    assert one.text in one.quotes[0].text
+
+
+def test_a_list_and_what_leads_to_it_answer_together(engine: Engine) -> None:
+    text = "The queen came.\n\nThe gold of the king is:\n\n- a ring\n- a crown\n\nThe end."
+    engine.add(LOCAL, text.encode(), media_type="text/markdown")
+    answer = engine.ask(LOCAL, "What kinds of gold are the king's?", threshold=0)
+    assert answer.kind is Kind.LIST
+    assert answer.text == "The gold of the king is: a ring a crown"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

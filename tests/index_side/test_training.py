@@ -384,18 +384,23 @@ def test_each_stage_goes_on_from_where_the_one_before_ended(
 
     def note(run: Run) -> None:
         assert run.begin is None or run.begin.exists()
+        assert run.out.name not in runs
         runs[run.out.name] = run
 
-    def write(*paths: object) -> None:
-        assert isinstance(paths[-1], Path)
-        paths[-1].touch()
+    def write(*given: object) -> None:
+        """What is written are the names of what it was made of."""
+        *made_of, out = given
+        assert isinstance(out, Path)
+        named = [one.stem if isinstance(one, Path) else one for one in made_of]
+        out.write_text(repr(named))
 
     def both(run: Run, out: Path, _every: int, merged: Path, _processes: int) -> None:
-        note(replace(run, out=out))
-        write(merged)
+        if not merged.exists():
+            note(replace(run, out=out))
+            write(merged)
 
     monkeypatch.setattr(stages, "train", note)
-    monkeypatch.setattr(stages, "merge", write)
+    monkeypatch.setattr(stages, "merge", lambda runs, out: write(*runs, out))
     monkeypatch.setattr(stages, "between", write)
     monkeypatch.setattr(stages, "upper", write)
     monkeypatch.setattr(stages, "twice", both)
@@ -403,20 +408,23 @@ def test_each_stage_goes_on_from_where_the_one_before_ended(
         sys, "argv", ["training", str(tmp_path), "--hard", "a", "--steps", *"12345"]
     )
     stages.main()
-    begun = {name: run.begin and run.begin.stem for name, run in runs.items()}
-    assert begun == {
-        "first": None,
-        "second": "first",
-        "third": "second",
-        "fourth-7": "known",
-        "fourth-8": "fourth-7",
-        "verifier-7": "known",
-        "verifier-8": "verifier-7",
+    stages.main()  # what is done is not done again
+    assert {name: (run.begin and run.begin.stem, run.steps) for name, run in runs.items()} == {
+        "first": (None, 1),
+        "second": ("first", 2),
+        "third": ("second", 3),
+        "fourth-7": ("known", 4),
+        "fourth-8": ("fourth-7", 4),
+        "verifier-7": ("known", 5),
+        "verifier-8": ("verifier-7", 5),
     }
-    assert [run.steps for run in runs.values()] == [1, 2, 3, 4, 4, 5, 5]
-    assert {run.shown for name, run in runs.items() if "verifier" in name} == {"sentences"}
-    shared = VERIFIED_FROM, "retrieved"
-    assert (runs["fourth-8"].frozen, runs["fourth-8"].shown) == shared
-    assert {path.name for path in tmp_path.iterdir()} >= {
-        "reader.safetensors", "verifier.safetensors"
-    }  # fmt: skip
+    reading, verifying = (
+        [(run.mixes, run.seed, run.shown, run.frozen) for n, run in runs.items() if stage in n]
+        for stage in ("fourth", "verifier")
+    )
+    assert reading == [(FOURTH, seed, "retrieved", VERIFIED_FROM) for seed in (7, 8)]
+    assert verifying == [(VERIFIER, seed, "sentences", VERIFIED_FROM) for seed in (7, 8)]
+    made = {path.stem: path.read_text() for path in tmp_path.glob("*.safetensors")}
+    assert made["known"] == repr(["second", "third", stages.SHARE])
+    assert made["reader"] == made["fourth-8"] == repr(["fourth-8"])
+    assert made["verifier"] == repr(["verifier-8", VERIFIED_FROM])
