@@ -49,7 +49,8 @@ NEARLY = 6.0
 """How far behind the chosen sentence the one before or after it may be, in units of the reader's
 margin, to stand beside it. With 4, and none before it, 77 in a hundred of the written articles'
 procedures were whole and not 81, 83 and not 84 of their reasons, 75 and not 77 of their lists (with
-the weights of then, and three steps of a procedure); it costs a sentence more in every third, tenth and fourth answer."""
+the weights of then, and three steps of a procedure); it costs a sentence more in every third, tenth
+and fourth answer."""
 SOON = 3
 """Sentences below a heading within which its list begins."""
 
