@@ -172,6 +172,26 @@ async def a_reason_below_the_sentence_before_it(stage: Stage) -> Any:
 
 
 @scene
+async def a_procedure(stage: Stage) -> Any:
+    def in_steps(answer: Answer) -> Answer:
+        own = answer.quotes[0]
+        steps = [
+            "To mend the tap, do as follows:",
+            "1. Close the valve in the cellar.",
+            "2. Unscrew the cap with the large key.",
+            "3. Pull the spindle out and look at the rubber at its end, which is worn where it is"
+            " no longer smooth.",
+            "4. Screw it in again, and open the valve slowly.",
+        ]
+        quotes = tuple(
+            replace(own, text=text, paragraph=own.paragraph + n) for n, text in enumerate(steps)
+        )
+        return replace(answer, quotes=quotes, text=" ".join(steps), kind=Kind.SENTENCES)
+
+    return await stage.asks("Why did Jack Ma get into trouble?", change=in_steps)
+
+
+@scene
 async def a_verdict(stage: Stage) -> Any:
     return await stage.asks("Is Daniel Zhang staying on as head of Alibaba?")
 
