@@ -426,5 +426,6 @@ def test_each_stage_goes_on_from_where_the_one_before_ended(
     assert verifying == [(VERIFIER, seed, "sentences", VERIFIED_FROM) for seed in (7, 8)]
     made = {path.stem: path.read_text() for path in tmp_path.glob("*.safetensors")}
     assert made["known"] == repr(["second", "third", stages.SHARE])
-    assert made["reader"] == made["fourth-8"] == repr(["fourth-8"])
+    assert made["reader"] == repr(["fourth-7", "fourth-8", stages.SHARE_AGAIN])
+    assert made["fourth-8"] == repr(["fourth-8"])
     assert made["verifier"] == repr(["verifier-8", VERIFIED_FROM])
