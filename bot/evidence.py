@@ -30,7 +30,7 @@ def strip(quotes: Sequence[Quote]) -> str:
 
     Empty where there is nothing to tell: an article of one paragraph, or several articles.
     """
-    if not is_one_article(quotes) or quotes[0].paragraphs < 2:
+    if not _is_one_article(quotes) or quotes[0].paragraphs < 2:
         return ""
     cells = min(CELLS, quotes[0].paragraphs)
     raised = {(quote.paragraph - 1) * cells // quote.paragraphs for quote in quotes}
@@ -41,6 +41,12 @@ def where(quotes: Sequence[Quote]) -> Where:
     """The same in a word. Of several quotes it is the part that all are in."""
     parts = {_where(quote) for quote in quotes}
     return parts.pop() if len(parts) == 1 else Where.SPREAD
+
+
+def are_adjacent(quotes: Sequence[Quote]) -> bool:
+    """Whether all stand in one paragraph of an article, or in some one behind the other."""
+    paragraphs = {quote.paragraph for quote in quotes}
+    return _is_one_article(quotes) and max(paragraphs) - min(paragraphs) < len(paragraphs)
 
 
 def _where(quote: Quote) -> Where:
@@ -54,7 +60,7 @@ def _where(quote: Quote) -> Where:
     return Where.MIDDLE if share <= 0.65 else Where.LATE
 
 
-def is_one_article(quotes: Sequence[Quote]) -> bool:
+def _is_one_article(quotes: Sequence[Quote]) -> bool:
     return len({(quote.scope, quote.article_id) for quote in quotes}) == 1
 
 

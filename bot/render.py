@@ -174,12 +174,14 @@ def _place(quotes: Sequence[Quote], locale: object, own: Quote | None = None) ->
     where they stand apart.
     """
     quote = own or quotes[0]
-    paragraphs = sorted({one.paragraph for one in quotes})
-    first, last = paragraphs[0], paragraphs[-1]
-    if not evidence.is_one_article(quotes) or last - first >= len(paragraphs):
+    if not evidence.are_adjacent(quotes):
         return []
-    if quote.page is not None and (first == last or len({one.page for one in quotes}) == 1):
+    first, last = min(one.paragraph for one in quotes), max(one.paragraph for one in quotes)
+    pages = [one.page for one in quotes if one.page is not None]
+    if quote.page is not None and (first == last or min(pages) == max(pages)):
         text = say(locale, "answer.page", number=quote.page)
+    elif pages:
+        text = say(locale, "answer.pages", first=min(pages), last=max(pages))
     elif first == last:
         text = say(locale, "answer.paragraph", number=first, total=quote.paragraphs)
     else:
@@ -194,7 +196,10 @@ def _strip(quotes: Sequence[Quote], locale: object) -> str:
     cells = evidence.strip(quotes)
     if not cells:
         return ""
-    return f"`{cells}` {say(locale, f'answer.where.{evidence.where(quotes).name.lower()}')}"
+    place = evidence.where(quotes)
+    if place is evidence.Where.SPREAD and evidence.are_adjacent(quotes):
+        return f"`{cells}`"
+    return f"`{cells}` {say(locale, f'answer.where.{place.name.lower()}')}"
 
 
 def _sureness(answer: Answer, locale: object) -> str:

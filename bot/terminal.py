@@ -183,7 +183,8 @@ def passages_text(hits: tuple[Hit, ...] | list[Hit]) -> Text:
 def _said(answer: Answer, *, styled: bool) -> Text:
     said, own = answer.text or "", answer.quote
     assert own is not None
-    parts = [] if said == own.text else [Text(harmless(said), style="bold")]
+    in_full = {own.text, " ".join(quote.text for quote in answer.quotes)}
+    parts = [] if said in in_full else [Text(harmless(said), style="bold")]
     parts += [
         _marked(quote, answer, styled=styled) if quote is own else Text(harmless(quote.text))
         for quote in answer.quotes

@@ -19,6 +19,7 @@ from index.composing import (
     belonging,
     is_first_step,
     is_item,
+    leads_in,
 )
 from index.confidence import Signals, confidence
 from index.coverage import Coverage
@@ -77,8 +78,11 @@ class Reading:
         """Whether the quotes answer together and not by a part: the items of a list, the steps of
         a procedure from its first one on.
         """
-        steps = any(is_first_step(quote.text) for quote in self.quotes)
-        return self.itemised and (wish is Wish.LIST or (wish is Wish.MANNER and steps))
+        if not self.itemised or wish not in {Wish.LIST, Wish.MANNER}:
+            return False
+        first, second, *_ = (quote.text for quote in self.quotes)
+        steps = is_first_step(first) or (leads_in(first) and is_first_step(second))
+        return wish is Wish.LIST or steps
 
     @property
     def confidence(self) -> float:
@@ -117,7 +121,8 @@ def read(
         for beside in _belonging(generation, row, wish, text_of, words, as_good=as_good)
     )
     signals = _signals(found, block, chosen, quote, span, coverage, text_of)
-    itemised = len(quotes) > 1 and is_item(text_of(*_version(generation, row)), quotes[-1].start)
+    is_of_list = is_item(text_of(*_version(generation, row)), quote.start) or leads_in(quote.text)
+    itemised = len(quotes) > 1 and is_of_list
     reading = Reading(start, end, quote, quotes, signals, passages(found, text_of), itemised)
     # The sentence before is none of what is listed.
     listed = sum(one.start >= quote.start for one in quotes)

@@ -17,7 +17,7 @@ from index.lexical import tokens
 MOST_SENTENCES = 3
 MOST_ITEMS = 8
 MOST_CHARS = 1_200
-REACH = 12
+REACH = 24
 """Sentences on either side that are looked at."""
 
 _GOES_ON = re.compile(
@@ -88,12 +88,12 @@ def belonging(
     end = own.text.rstrip()[-1:]
     # "To enter you need", without a sign at its end, and the items below it.
     after = as_good.after and wish is not Wish.REASON
-    leads_in = end == ":" or bool(
+    introduces = end == ":" or bool(
         following and following.item and not own.item and (end.isalnum() or after)
     )
     if wish is Wish.LIST and own.item:
         return _list_around(sentences, chosen)
-    if own.item or leads_in:  # the steps of a procedure, or what the colon promises
+    if own.item or introduces:  # the steps of a procedure, or what the colon promises
         return _with_items(wish, sentences, chosen, chosen)
     # A sentence that gives no reason is only what happened: the reason stands behind it.
     anything = wish is Wish.REASON and not _GIVES_REASON.search(own.text)
@@ -120,16 +120,17 @@ def belonging(
     last = found.stop - 1
     while last > chosen and _asks(sentences[last]):  # what comes next is another matter
         last -= 1
-    if sentences[last].text.rstrip().endswith(":"):
+    if leads_in(sentences[last].text):
         return _with_items(wish, sentences, first, last)
     return range(first, last + 1)
 
 
 def _with_items(wish: Wish, sentences: Sequence[Beside], first: int, at: int) -> range:
-    """From ``first`` to the sentence at ``at``, an item or what leads in to some, and the items
-    behind it: three sentences, or of a list and of a procedure from its first step on, eight items.
+    """From ``first`` to the sentence at ``at``, an item or what leads in to some, and behind it
+    three sentences of items; eight of a list, and eight steps of a procedure from its first one on.
     """
-    begin = at if sentences[at].item else at + 1
+    own = sentences[at]
+    begin = at + (not own.item or (leads_in(own.text) and not is_first_step(own.text)))
     steps = wish is Wish.MANNER and any(is_first_step(one.text) for one in sentences[begin:][:1])
     most = MOST_ITEMS if steps or wish is Wish.LIST else MOST_SENTENCES
     last, used = at, sum(len(one.text) for one in sentences[first : at + 1])
@@ -137,6 +138,9 @@ def _with_items(wish: Wish, sentences: Sequence[Beside], first: int, at: int) ->
         used += len(one.text)
         count = one.paragraph - sentences[begin].paragraph if steps else number - begin
         if not one.item or used > MOST_CHARS or count >= most:
+            # No step is told by half.
+            while steps and last > at and one.paragraph == sentences[last].paragraph:
+                last -= 1
             break
         last = number
     return range(first, last + 1)
@@ -156,6 +160,11 @@ def is_item(text: str, start: int) -> bool:
     """Whether what begins at ``start`` is of an item of a list: its line begins with a bullet."""
     line = text.rfind("\n", 0, start) + 1
     return bool(_ITEM.match(text, line))
+
+
+def leads_in(text: str) -> bool:
+    """Whether a sentence promises what stands behind it."""
+    return text.rstrip().endswith(":")
 
 
 def is_first_step(text: str) -> bool:

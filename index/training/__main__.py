@@ -42,8 +42,8 @@ FROZEN = 2
 SHARE = 0.7
 """How far the fourth stage begins on the way from the second stage's weights to the third's."""
 SHARE_AGAIN = 0.5
-"""How far the reader goes on to where the fourth stage's other order ended. There it told
-near-misses best, but of the quotes of clumsy articles two in a hundred fewer were right."""
+"""How far the reader goes on to where the fourth stage's other order ended. At that
+end it told near-misses best, but of clumsy articles' quotes two in a hundred fewer were right."""
 UNANSWERABLE = ("swapped", "opposed", "removed", "left_out", "far", "again")
 
 

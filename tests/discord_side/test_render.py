@@ -240,11 +240,11 @@ class TestSeveralQuotes:
         assert self.shown(quote_of(SENTENCES[0], 1), second)[1:] == [
             f"> {SENTENCES[0]}",
             f"> {SENTENCES[2]}",
-            f"-# {TITLE}\n-# `██▁` in several places · paragraphs 1 to 2 of 3 · very sure (92 %)",
+            f"-# {TITLE}\n-# `██▁` · paragraphs 1 to 2 of 3 · very sure (92 %)",
         ]
         on_page = [replace(quote_of(SENTENCES[0], 1), page=4), replace(second, page=4)]
         assert "page 4" in self.shown(*on_page)[-1]
-        assert "paragraphs 1 to 2" in self.shown(on_page[0], replace(second, page=5))[-1]
+        assert "pages 4 to 5" in self.shown(on_page[0], replace(second, page=5))[-1]
 
     def test_those_of_one_paragraph_share_its_place(self) -> None:
         assert self.shown(quote_of(SENTENCES[0], 2), quote_of(SENTENCES[2], 2)) == [

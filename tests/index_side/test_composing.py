@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from index.composing import MOST_CHARS, MOST_ITEMS, AsGood, Beside, belonging, is_item
@@ -162,6 +164,20 @@ def test_steps_are_counted_and_not_their_sentences() -> None:
     assert belonging(Wish.MANNER, twofold, 0) == range(2 * MOST_ITEMS)
     wordy = steps(*["very " * (MOST_CHARS // 20)] * 8)
     assert belonging(Wish.MANNER, wordy, 0) == range(3)
+
+
+def test_no_step_is_told_by_half() -> None:
+    (last,) = steps("Pull.")
+    told = [*steps("x" * (MOST_CHARS // 2)), replace(last, paragraph=3)]
+    told.append(replace(last, text="x" * (MOST_CHARS // 2), paragraph=3))
+    assert belonging(Wish.MANNER, told, 0) == range(1)
+    assert belonging(Wish.MANNER, told[:2], 0) == range(2)
+
+
+def test_the_steps_of_a_step_are_told_with_it() -> None:
+    kneading = Beside("3. Knead by hand:", 1, item=True)
+    assert belonging(Wish.MANNER, [kneading, *steps(*"abcdef")], 0) == range(7)
+    assert belonging(Wish.MANNER, [replace(kneading, text="3. Knead."), *ENTERING], 0) == range(3)
 
 
 def test_what_a_colon_promises_belongs_where_the_answer_goes_on_to_it() -> None:

@@ -112,6 +112,23 @@ def test_the_steps_of_a_procedure_answer_together_and_one_of_them_by_itself(
     assert one.text in one.quotes[0].text
 
 
+def test_a_procedure_of_many_words_is_told_to_its_end(engine: Engine) -> None:
+    steps = [f"{n}. Turn the key of the {n} doors. Then wait a while." for n in range(1, 9)]
+    steps[0] = steps[0].replace("key", "doctor")
+    text = "# Island\n\nThe queen came.\n\n" + "\n".join(steps) + "\n\nThe end."
+    engine.add(LOCAL, text.encode(), media_type="text/markdown")
+    answer = engine.ask(LOCAL, "How is the doctor turned?", threshold=0)
+    assert answer.text == " ".join(steps)
+
+
+def test_what_merely_stands_before_a_list_answers_by_its_own_words(engine: Engine) -> None:
+    text = "The queen came.\n\nThe gold of the king is red\n\n- a length\n- a weight\n\nThe end."
+    engine.add(LOCAL, text.encode(), media_type="text/markdown")
+    answer = engine.ask(LOCAL, "What kinds of gold are the king's?", threshold=0)
+    assert len(answer.quotes) == 3
+    assert answer.text == "The gold of the king is red"
+
+
 def test_a_list_and_what_leads_to_it_answer_together(engine: Engine) -> None:
     text = "The queen came.\n\nThe gold of the king is:\n\n- a ring\n- a crown\n\nThe end."
     engine.add(LOCAL, text.encode(), media_type="text/markdown")

@@ -395,6 +395,7 @@ def test_each_stage_goes_on_from_where_the_one_before_ended(
         out.write_text(repr(named))
 
     def both(run: Run, out: Path, _every: int, merged: Path, _processes: int) -> None:
+        """In the place of ``twice``, whose processes would train."""
         if not merged.exists():
             note(replace(run, out=out))
             write(merged)

@@ -81,6 +81,12 @@ class TestAnswers:
             "It was short.",
         ]
 
+    def test_quotes_that_answer_together_are_shown_once(self):
+        second = Quote(Scope.local(), 1, 1, "Engines", "engines.md", 64, 77, "It was short.", 2, 7)
+        said = an_answer(kind=Kind.SENTENCES, quotes=(QUOTE, second))
+        answer = replace(said, text=f"{SENTENCE} It was short.", end=second.end)
+        assert shown(answer)[:2] == [SENTENCE, "It was short."]
+
     def test_the_answer_is_marked_in_whichever_quote_holds_it(self):
         rain = "Rain fell all day."
         before = Quote(Scope.local(), 1, 1, "Engines", "engines.md", 0, len(rain), rain, 2, 7)
