@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, islice, takewhile
 from queue import LifoQueue
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from tokenizers import Encoding
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 Weights = Mapping[str, npt.NDArray[Any]]
+T = TypeVar("T", bound=np.generic)
 Node: TypeAlias = Any  # an ov.Node; openvino ships no types
 
 HEADS = 12
@@ -94,8 +95,7 @@ class Bert:
     def __call__(self, rows: Rows) -> Floats:
         """Shape (rows, tokens, width): the last layer's states, or what the head makes of them."""
         tokens = rows.ids.shape[1]
-        padding = ((0, 0), (0, max(-tokens % _STEP, self._shortest - tokens)))
-        rows = Rows(*(np.pad(part, padding) for part in rows))
+        rows = Rows(*(_padded(part, self._shortest) for part in rows))
         # Looked up here, so that the words' vectors are not kept a second time.
         embedded = self._words[rows.ids] + self._places[: rows.ids.shape[1]]
         embedded += self._types[rows.types]
@@ -129,9 +129,8 @@ class Upper:
     def __call__(self, states: Floats, mask: Integers) -> Floats:
         """States of shape (rows, tokens, width) -> what the head makes of the last layer's."""
         tokens = states.shape[1]
-        padding = (0, max(-tokens % _STEP, MANY - tokens))
-        states = np.pad(states, ((0, 0), padding, (0, 0)))
-        return self._network(states, _unseen(np.pad(mask, ((0, 0), padding))))[:, :tokens]
+        states, mask = _padded(states, MANY), _padded(mask, MANY)
+        return self._network(states, _unseen(mask))[:, :tokens]
 
 
 class _Compiled:
@@ -168,6 +167,15 @@ class _Compiled:
 def fast_bfloat16() -> bool:
     """Whether this processor computes in bfloat16 faster than in float32."""
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _padded(values: npt.NDArray[T], shortest: int) -> npt.NDArray[T]:
+    """Zeros behind the tokens, which are the second axis. (``np.pad`` takes four times as long.)"""
+    tokens = values.shape[1]
+    length = max(tokens + -tokens % _STEP, shortest)
+    padded = np.zeros((len(values), length, *values.shape[2:]), values.dtype)
+    padded[:, :tokens] = values
+    return padded
 
 
 def _unseen(mask: Integers) -> Floats:
