@@ -24,7 +24,7 @@ from index.reader.spans import SpanReader
 from index.sources import read
 
 FOLDER = Path(__file__).parent.parent / "data" / "kinds"
-KINDS_FLOOR, FOLLOWUPS_FLOOR = 47, 16
+KINDS_FLOOR, FOLLOWUPS_FLOOR = 51, 16
 BUNDLED = "article.md"
 ARTICLES = ("lake.html", "library_rules.md", "biography.txt", "patch_notes.md", BUNDLED)
 
