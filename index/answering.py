@@ -78,11 +78,10 @@ class Reading:
         """Whether the quotes answer together and not by a part: the items of a list, the steps of
         a procedure from its first one on.
         """
-        if not self.itemised or wish not in {Wish.LIST, Wish.MANNER}:
-            return False
-        first, second, *_ = (quote.text for quote in self.quotes)
-        steps = is_first_step(first) or (leads_in(first) and is_first_step(second))
-        return wish is Wish.LIST or steps
+        if not self.itemised or wish is not Wish.MANNER:
+            return self.itemised and wish is Wish.LIST
+        first, second = (quote.text for quote in self.quotes[:2])
+        return is_first_step(first) or (leads_in(first) and is_first_step(second))
 
     @property
     def confidence(self) -> float:

@@ -88,7 +88,7 @@ def belonging(
     end = own.text.rstrip()[-1:]
     # "To enter you need", without a sign at its end, and the items below it.
     after = as_good.after and wish is not Wish.REASON
-    introduces = end == ":" or bool(
+    introduces = leads_in(own.text) or bool(
         following and following.item and not own.item and (end.isalnum() or after)
     )
     if wish is Wish.LIST and own.item:

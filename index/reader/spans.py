@@ -211,10 +211,10 @@ def _packaged(path: Path | None, threads: int, half: bool | None) -> Model:
         half = fast_bfloat16() if half is None else half
         weights = {**reader.layers, **embeddings(words)}
         lower = Bert(weights, layers=VERIFIED_FROM, threads=threads, half=half, shortest=MANY)
-        network = _above(lower, reader, threads, half)
-        verifier = None if own is None else _above(lower, own, threads, half)
+        network, verifier = _above(lower, reader, threads, half), None
         exact = partial(Bert, weights, head=reader.head, threads=threads, shortest=MANY)
         if own is not None:
+            verifier = _above(lower, own, threads, half)
             own.file.release()
         reader.file.release()
         words.release()

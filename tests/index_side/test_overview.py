@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from index import Engine, Fact, Kind, Scope, Turn
+from index.answering import Reading
+from index.confidence import Signals
+from index.intent import Wish
 from index.sources.byline import byline
 
 LOCAL = Scope.local()
@@ -95,6 +98,14 @@ def test_a_list_under_a_heading_that_says_so(engine: Engine, tmp_path: Path) -> 
     engine.add(LOCAL, path)
     answer = engine.ask(LOCAL, "What kinds of gold are the king's?", threshold=0)
     assert (answer.kind, [q.text for q in answer.quotes]) == (Kind.LIST, ["a ring", "a crown"])
+
+
+def test_a_list_that_was_announced_may_have_but_one_item(engine: Engine) -> None:
+    engine.add(LOCAL, b"The king has gold.")
+    (quote,) = engine.ask(LOCAL, "Who has gold?", threshold=0).quotes
+    signals = Signals(0, 0, 0, 0, 0, 0, 0)
+    reading = Reading(0, 1, quote, (quote,), signals, (), itemised=True, announced=0.6)
+    assert reading.is_whole(Wish.LIST)
 
 
 def test_the_steps_of_a_procedure_answer_together_and_one_of_them_by_itself(
