@@ -10,7 +10,8 @@ Where the reader has no margin, by the sentence's cosine, its own words and its 
 part is worth stands in ``index/data/READER.md``.
 
 Fitted by ``python -m tests.bench.fit_confidence``, both at once for the packaged reader, which
-knows its training articles by heart, on SQuAD's development questions and the written ones.
+knows its training articles by heart, on SQuAD's development questions and the written ones
+(at last on every third of them).
 What it is worth is reported by two folds of these, each judged by weights that were fitted
 on the other.
 """

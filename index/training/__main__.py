@@ -104,7 +104,7 @@ def main() -> None:
     twice(ended, options.out / "third", EVERY // 2, third, options.processes)
     known = options.out / "known.safetensors"
     between(second, third, SHARE, known)
-    # What the verifier shares with the reader stays as it is.
+    # The verifier is taught above these lower layers, whichever way the reader goes on.
     above = replace(ended, begin=known, frozen=VERIFIED_FROM)
     brought = replace(
         above, mixes=FOURTH, steps=options.steps[3], every=FOURTH_EVERY, shown="retrieved"
@@ -112,7 +112,7 @@ def main() -> None:
     once, again = in_turn(brought, options.out / "fourth")
     fourth = options.out / "fourth.safetensors"
     between(once, again, SHARE_AGAIN, fourth)
-    # The lower layers go half of the way too; the verifier above them tells as well as before.
+    # The verifier tells no worse above the lower layers that this changes.
     free = replace(brought, begin=fourth, frozen=0)
     (freed,) = in_turn(free, options.out / "freed", [FREED_SEED])
     between(fourth, freed, SHARE_AGAIN, options.out / "reader.safetensors")
