@@ -9,7 +9,8 @@ an order of its own, and end as the mean of both runs' last checkpoints (Wortsma
 brings. The verifier shares its lower layers; its own learn, from that place, to tell single
 sentences that answer from those that only look so. Both are taught in one order, end as the mean
 of their last checkpoints, and go on from there in another; the reader is half way between both
-ends, and from there half of the way to where a last order ends, in which no layer is frozen.
+ends, and goes on in two orders more, in which no layer is frozen, half of the way to the end of
+each.
 
 Files are in the format of SQuAD, folders as ``index.training.written`` reads them.
 ``--hard`` ones are asked against whole articles, with negatives that retrieval finds;
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import shutil
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -32,8 +34,8 @@ from index.training.running import Run, between, merge, train, upper
 SEED = 7
 SEEDS = (7, 8)
 """Of the orders in which a stage is done."""
-FREED_SEED = 9
-"""Of the last order, in which no layer is frozen."""
+FREED_SEEDS = (9, 10)
+"""Of the reader's last orders, in which no layer is frozen."""
 EVERY = 100
 """Steps between checkpoints in the second stage, of which the last are averaged; the third's are
 half as far apart, the verifier's three times."""
@@ -112,10 +114,14 @@ def main() -> None:
     once, again = in_turn(brought, options.out / "fourth")
     fourth = options.out / "fourth.safetensors"
     between(once, again, SHARE_AGAIN, fourth)
-    # The verifier tells no worse above the lower layers that this changes.
-    free = replace(brought, begin=fourth, frozen=0)
-    (freed,) = in_turn(free, options.out / "freed", [FREED_SEED])
-    between(fourth, freed, SHARE_AGAIN, options.out / "reader.safetensors")
+    reader = fourth
+    for seed in FREED_SEEDS:
+        free = replace(brought, begin=reader, frozen=0)
+        (freed,) = in_turn(free, options.out / "freed", [seed])
+        between(reader, freed, SHARE_AGAIN, half_way := options.out / f"reader-{seed}.safetensors")
+        reader = half_way
+    shutil.copyfile(reader, options.out / "reader.safetensors")
+    # The verifier tells no worse above the lower layers that these orders change.
     verifier = replace(
         above, mixes=VERIFIER, steps=options.steps[4], every=3 * EVERY, shown="sentences"
     )
