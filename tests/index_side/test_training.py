@@ -418,6 +418,7 @@ def test_each_stage_goes_on_from_where_the_one_before_ended(
         "fourth-8": ("fourth-7", 4),
         "freed-9": ("fourth", 4),
         "freed-10": ("reader-9", 4),
+        "freed-11": ("reader-10", 4),
         "verifier-7": ("known", 5),
         "verifier-8": ("verifier-7", 5),
     }
@@ -429,7 +430,7 @@ def test_each_stage_goes_on_from_where_the_one_before_ended(
     assert verifying == [(VERIFIER, seed, "sentences", VERIFIED_FROM) for seed in (7, 8)]
     made = {path.stem: path.read_text() for path in tmp_path.glob("*.safetensors")}
     assert made["known"] == repr(["second", "third", stages.SHARE])
-    for seed, begin in ((9, "fourth"), (10, "reader-9")):
+    for seed, begin in ((9, "fourth"), (10, "reader-9"), (11, "reader-10")):
         assert runs[f"freed-{seed}"] == replace(
             runs["fourth-8"],
             out=tmp_path / f"freed-{seed}",
@@ -439,6 +440,6 @@ def test_each_stage_goes_on_from_where_the_one_before_ended(
         )
     assert made["fourth"] == repr(["fourth-7", "fourth-8", stages.SHARE_AGAIN])
     assert made["reader-9"] == repr(["fourth", "freed-9", stages.SHARE_AGAIN])
-    assert made["reader"] == repr(["reader-9", "freed-10", stages.SHARE_AGAIN])
+    assert made["reader"] == repr(["reader-10", "freed-11", stages.SHARE_AGAIN])
     assert made["fourth-8"] == repr(["fourth-8"])
     assert made["verifier"] == repr(["verifier-8", VERIFIED_FROM])
