@@ -63,7 +63,7 @@ class SpanModel(nn.Module):
         save_file(state, path)
 
     def load(self, path: Path) -> None:
-        """Read what ``save`` wrote; RuntimeError or OSError when it does not fit."""
+        """Read what ``save`` wrote; RuntimeError when it does not fit."""
         found = self.load_state_dict(
             {name: value.float() for name, value in load_file(path).items()}, strict=False
         )

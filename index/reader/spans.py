@@ -8,6 +8,7 @@ how it was trained, on what, and how good it is, stands in ``index/data/READER.m
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -54,12 +55,12 @@ VERIFIED_WEIGHT = 0.8
 """Of the verifier's margin beside the score, among those. On the development questions, on which
 both were chosen, the quote then holds the answer for 0.7 (SQuAD's) and 0.8 (written) in a hundred
 more, with 10 and 18 in a hundred more looks; reaches of 1 to 6 and weights of 0.15 to 0.8 gained 0
-to 1.0."""
+to 1.0 (weights of then)."""
 MOST_CONTENDERS = 3
 FAR_AHEAD = 12.0
 """What no unread passage makes up for by what it reads: with 12 all of 6,700 development questions
 got the sentence of the best score that they get when all is read, for three fifths of the reading;
-with 11 three did not."""
+with 11 three did not (weights of then). Another network's scores may lie further apart."""
 
 _UNWEIGHED = (0.0, 0.0)
 LEANS = re.compile(
@@ -102,7 +103,8 @@ class SpanReader:
 
     ``prior_weight`` is what a sentence's prior counts beside what the network says, and
     ``null_weight`` its "not here" where passages are compared: 0 for a network whose scores
-    mean nothing beyond their passage.
+    mean nothing beyond their passage. ``far_ahead`` is the most that a passage may make up for by
+    what the network says of it: what is further behind is not read.
     """
 
     def __init__(
@@ -111,10 +113,12 @@ class SpanReader:
         *,
         prior_weight: float = 1.0,
         null_weight: float = NULL_WEIGHT,
+        far_ahead: float = FAR_AHEAD,
     ) -> None:
         self._load = load
         self._prior_weight = prior_weight
         self._null_weight = null_weight
+        self._far_ahead = far_ahead
         self._lock = threading.Lock()
         self._loaded: Model | None = None
 
@@ -135,9 +139,9 @@ class SpanReader:
         return cls(partial(_packaged, weights, threads, half), **options)
 
     @classmethod
-    def named(cls, name: str, *, threads: int = 1, **options: Any) -> Self:
+    def named(cls, name: str, *, threads: int = 1) -> Self:
         """Any extractive model that transformers loads by name or folder."""
-        return cls(partial(_named, name, threads), null_weight=0.0, **options)
+        return cls(partial(_named, name, threads), null_weight=0.0, far_ahead=math.inf)
 
     def read(self, question: str, passages: Sequence[ReadingPassage]) -> Span:
         model = self._model()
@@ -156,7 +160,7 @@ class SpanReader:
         # The likeliest first, so that most of the others need not be read.
         hopes = [self._prior_weight * _best_prior(passage) for passage in passages]
         for number in sorted(range(len(passages)), key=lambda number: -hopes[number]):
-            if found and max(one.span.score for one in found) > hopes[number] + FAR_AHEAD:
+            if found and max(one.span.score for one in found) > hopes[number] + self._far_ahead:
                 break
             found += marked(model.network, number)
         if not found:  # every sentence lies beyond what the network reads
@@ -321,8 +325,9 @@ def _chosen(
 def _verified(model: Model, question: str, passage: ReadingPassage, one: _Marked) -> float:
     """The margin of a sentence without what stands around it, which makes it look like
     an answer that it is not. One that leans on the sentence before it ("It said that ...") is
-    read with that one, as it does not say of what it speaks. In half precision where the network
-    is. One that does not fit into what the network reads keeps the margin that it has.
+    read with that one, as it does not say of what it speaks: from the candidate before it on. In
+    half precision where the network is. One of which nothing fits into what the network reads keeps
+    the margin that it has.
     """
     own = one.sentence
     start = own.start

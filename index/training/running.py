@@ -145,12 +145,11 @@ def save(out: Path, step: int, model: SpanModel, optimizer: Optimizer, schedule:
         "optimizer": optimizer.state_dict(),
         "schedule": schedule.state_dict(),
     }
-    torch.save(state, out / "last.new")
-    (out / "last.new").replace(out / "last.pt")
-    torch.save(
-        {k: v.half() for k, v in model.state_dict().items() if "embeddings" not in k},
-        out / f"weights-{step:06}.pt",
-    )
+    half = {k: v.half() for k, v in model.state_dict().items() if "embeddings" not in k}
+    # Whole or not at all, and the weights first: a run goes on from behind what "last" says.
+    for content, name in ((half, f"weights-{step:06}.pt"), (state, "last.pt")):
+        torch.save(content, out / "unfinished")
+        (out / "unfinished").replace(out / name)
 
 
 def merge(runs: Sequence[Path], out: Path) -> None:

@@ -62,14 +62,14 @@ def _groups(
     chance: random.Random,
     mix: Mix,
 ) -> Iterator[Group]:
-    golds = question.golds
-    wrong = [one for one in sentences[:BROUGHT] if not holds(one.before + one.text, golds)]
+    golds = tuple(said for _, said in question.answers)
+    wrong = [one for one in sentences[:BROUGHT] if not holds(one.before + one.text, question.golds)]
     rough = chance.random() < ROUGH
     text = roughened(question.text, chance) if rough else question.text
     if not golds:
         yield Group(text, tuple(_shown(one, (), chance) for one in wrong[:2]))
         return
-    right = next((one for one in sentences if holds(one.text, golds)), None)
+    right = next((one for one in sentences if _places(one.text, golds)), None)
     if right is None:
         return
     answering = _shown(right, golds, chance)
@@ -91,5 +91,10 @@ def _shown(one: Brought, golds: Sequence[str], chance: random.Random) -> Passage
         text = f"{one.before} {one.text}"
     else:
         at, text = 0, one.text
-    places = [m.span() for gold in golds for m in re.finditer(re.escape(gold), text.casefold())]
-    return Passage(text, tuple(span for span in places if span[0] >= at))
+    return Passage(text, tuple(span for span in _places(text, golds) if span[0] >= at))
+
+
+def _places(text: str, golds: Sequence[str]) -> list[tuple[int, int]]:
+    """Where the gold answers stand in a text, as words of their own."""
+    found = (re.finditer(rf"(?<!\w){re.escape(gold)}(?!\w)", text, re.IGNORECASE) for gold in golds)
+    return [match.span() for matches in found for match in matches]

@@ -17,6 +17,7 @@ break between two items of a list.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def read_written(folder: Path) -> dict[str, Any]:
     """The articles of a folder, in the order of their names.
 
     Raises:
-        ValueError: a file is not written as above, or an answer does not stand in its article.
+        ValueError: a file is not written as above, or none of a question's answers stands in
+            its article. Of several forms of one, those that do not stand there are left out.
     """
     return {"data": [_article(path) for path in sorted(folder.glob("*.txt"))]}
 
@@ -44,17 +46,26 @@ def _article(path: Path) -> dict[str, Any]:
         text, asked = rest.rsplit("\n===\n", 1)
     except ValueError as error:
         raise ValueError(f"{path}: '---' and '===' must divide it in three") from error
-    title = dict(line.split(": ", 1) for line in head.splitlines())["title"]
+    title = dict(line.partition(": ")[::2] for line in head.splitlines()).get("title")
+    if not title:
+        raise ValueError(f"{path}: a line 'title: ...' must stand above the first ---")
     loaded = load(text.encode(), title=title, filename=f"{path.stem}.md", max_bytes=1_000_000)
     contexts = _contexts(parse(loaded).text)
     index = LexicalIndex.build([tokens(context) for context in contexts])
     asked_of: list[list[dict[str, Any]]] = [[] for _ in contexts]
-    for question, answers in _questions(asked):
-        found = [spot for answer in answers for spot in _spots(answer, contexts)]
+    for question, answers in _questions(path, asked):
+        spots = [_spots(answer, contexts) for answer in answers]
+        found = [spot for places in spots for spot in places]
         if answers and not found:
             raise ValueError(f"{path}: {answers[0]!r} does not stand in the article")
-        # What nothing answers is asked of the passage that looks most like it.
-        number = found[0][0] if found else int(np.argmax(index.scores(tokens(question))))
+        # It is asked where most of its answers stand, as a short one may recur elsewhere by chance;
+        # what nothing answers, of the passage that looks most like it.
+        stand = Counter(n for places in spots for n in {n for n, _, _ in places})
+        number = (
+            max((n for n, _, _ in found), key=lambda n: stand[n])
+            if found
+            else int(np.argmax(index.scores(tokens(question))))
+        )
         asked_of[number].append(
             {
                 "question": question,
@@ -85,17 +96,22 @@ def _contexts(text: str) -> list[str]:
     return contexts
 
 
-def _questions(lines: str) -> list[tuple[str, list[str]]]:
-    asked: list[tuple[str, list[str]]] = []
+def _questions(path: Path, lines: str) -> list[tuple[str, list[str]]]:
+    asked: list[tuple[str, str, list[str]]] = []
     for line in filter(None, map(str.strip, lines.splitlines())):
         kind, _, said = line.partition(": ")
         if kind == "A" and asked:
-            asked[-1][1].append(said)
+            asked[-1][2].append(said)
         elif kind in {"Q", "N"}:
-            asked.append((said, []))
+            asked.append((kind, said, []))
         else:
-            raise ValueError(f"{line!r} is no question and no answer")
-    return asked
+            raise ValueError(f"{path}: {line!r} is no question and no answer")
+    for kind, question, answers in asked:
+        if (kind == "Q") != bool(answers):
+            raise ValueError(
+                f"{path}: {question!r} must have {'an' if kind == 'Q' else 'no'} answer"
+            )
+    return [(question, answers) for _, question, answers in asked]
 
 
 def _spots(answer: str, contexts: list[str]) -> list[tuple[int, int, str]]:
@@ -108,5 +124,7 @@ def _spots(answer: str, contexts: list[str]) -> list[tuple[int, int, str]]:
     return [
         (number, match.start(), match[0])
         for number, context in enumerate(contexts)
-        for match in re.finditer(rf"{before}(?<!\w){pattern}(?!\w){after}", context)
+        for match in re.finditer(
+            rf"{before}(?<!\w)(?<!\d[.,]){pattern}(?!\w)(?![.,]\d){after}", context
+        )
     ]

@@ -73,7 +73,8 @@ def trained(*names: str) -> TorchNetwork:
         for name in names
         for layer, value in load_file(data / f"{name}.safetensors").items()
     }
-    assert not network.load_state_dict(state, strict=False).unexpected_keys
+    found = network.load_state_dict(state, strict=False)
+    assert not found.unexpected_keys
     return TorchNetwork(network)
 
 

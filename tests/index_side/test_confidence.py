@@ -44,14 +44,16 @@ def test_a_reader_that_reads_no_sentence_alone_is_taken_at_its_word() -> None:
 
 
 @pytest.mark.parametrize("signals", [PICKED, READ])
-def test_what_the_article_does_not_speak_of_is_declined(signals: Signals) -> None:
+def test_what_the_article_does_not_speak_of_is_declined_unless_the_reader_is_sure_of_it(
+    signals: Signals,
+) -> None:
     nothing = {"coverage": 0.0, "quote_coverage": 0.0, "context_coverage": 0.0}
     far = dict.fromkeys(("best_sentence_cosine", "best_window_cosine", "quote_cosine"), 0.1)
     off = replace(signals, **far, **nothing)
     if signals is PICKED:
         assert confidence(off) < 0.01
         return
-    # Of 1,092 off-topic development questions eleven have margins above both of these.
+    # Of 1,092 off-topic development questions eleven had margins above both of these.
     assert confidence(replace(off, margin=1.0, verified=-2.0)) < THRESHOLD
     assert confidence(replace(off, margin=-4.0, verified=-4.0)) < THRESHOLD / 3
     assert confidence(off) < confidence(signals) / 3

@@ -354,12 +354,30 @@ def test_a_reader_without_its_weights_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_any_extractive_model_may_be_named(tmp_path: Path) -> None:
-    """A model of another family, with weights of chance: its spans still lie in the sentence."""
+    """A model of another family, with weights of chance: its spans still lie in a sentence."""
     save_small_roberta(tmp_path)
     named = SpanReader.named(str(tmp_path))
-    span = named.read("Who built it?", [passage("Ann built the tower. It stands by the sea.")])
-    assert 0 <= span.start < span.end
+    first, second = "Ann built the tower.", "It stands by the sea."
+    two = passage(f"{first} {second}", first, second)
+    span = named.read("Who built it?", [two])
+    assert any(one.start <= span.start < span.end <= one.end for one in two.sentences)
     assert span.margin is not None
+
+
+def test_what_a_named_model_makes_up_for_is_not_known_so_all_is_read(tmp_path: Path) -> None:
+    save_small_roberta(tmp_path)
+    named = SpanReader.named(str(tmp_path))
+    model = named._model()
+    read: list[int] = []
+
+    def counting(rows: Rows) -> np.ndarray:
+        read.append(len(rows.ids))
+        return model.network(rows)
+
+    named._loaded = model._replace(network=counting, verifier=model.network)
+    far = [passage(f"A gull number {n} sat there.", prior=-99.0) for n in range(3)]
+    named.read("Who built it?", [passage("Ann built the tower.", prior=99.0), *far])
+    assert sum(read) == 4
 
 
 def test_a_space_that_is_a_token_is_no_answer(tmp_path: Path) -> None:

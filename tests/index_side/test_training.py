@@ -82,6 +82,28 @@ def test_marked_answers_are_the_gold_ones(file: Path, mix: Mix, hard: bool) -> N
                 assert {passage.text[a:b] for a, b in passage.answers} <= golds
 
 
+def test_of_a_long_passage_a_part_is_shown_that_holds_the_answer_where_it_is_marked(
+    tmp_path: Path,
+) -> None:
+    rest = "The wheel of the mill turns all day long, and the miller sweeps its yard. " * 12
+    context = f"{rest}Ann Lee built the mill in 1862. {rest}"
+    spans = [{"text": "Ann Lee", "answer_start": context.index("Ann Lee")}]
+    asked = {"question": "Who built the mill?", "answers": spans, "is_impossible": False}
+    article = {"title": "Mill", "paragraphs": [{"context": context, "qas": [asked]}]}
+    path = tmp_path / "mill.json"
+    path.write_text(json.dumps({"data": [article]}))
+    mix = Mix(own=1.0, negatives=0.0, swapped=0.0, far=0.0)
+    shown = set()
+    for seed in range(30):
+        (group,) = groups(read(path), random.Random(seed), mix, hard=False)
+        (passage,) = group.passages
+        assert [passage.text[begin:end] for begin, end in passage.answers] == ["Ann Lee"]
+        assert passage.text in context
+        assert len(passage.text) < len(context) / 2
+        shown.add(passage.text)
+    assert len(shown) > 20
+
+
 def test_the_same_seed_gives_the_same_groups(file: Path) -> None:
     def made() -> list:
         return list(groups(read(file), random.Random(3), SECOND.hard, hard=True))
@@ -127,6 +149,18 @@ def test_written_articles_are_read_with_their_answers_where_they_stand(tmp_path:
     assert len(read(tmp_path)[0].questions) == 4
 
 
+def test_a_question_is_asked_where_most_of_its_answers_stand(tmp_path: Path) -> None:
+    """A short one may recur before, or be part of a number."""
+    rest = "The mill by the sea is of red stone, and its wheel turns all day long. " * 6
+    article = f"Of 8,400 houses, 400 are new. {rest}\n\nThe fine is 400 francs. {rest}"
+    asked = "Q: what is the fine\nA: 400\nA: The fine is 400\n"
+    (tmp_path / "a.txt").write_text(f"title: Mill\n---\n{article}\n===\n{asked}")
+    first, second = read_written(tmp_path)["data"][0]["paragraphs"]
+    assert not first["qas"]
+    (question,) = second["qas"]
+    assert {answer["text"] for answer in question["answers"]} == {"400", "The fine is 400"}
+
+
 def test_the_shipped_weights_lie_between_two_stages(tmp_path: Path) -> None:
     for name, value in (("old", 1.0), ("new", 2.0)):
         save_file({"head": torch.full((2,), value).half()}, tmp_path / name)
@@ -140,6 +174,9 @@ def test_the_shipped_weights_lie_between_two_stages(tmp_path: Path) -> None:
         (WRITTEN.replace("A: $40", "A: forty dollars"), "'forty dollars' does not stand"),
         (WRITTEN.replace("===", ""), "must divide it"),
         (WRITTEN.replace("N: ", "X: "), "no question and no answer"),
+        (WRITTEN.replace("A: $40\n", ""), "'What did it cost\\?' must have an answer"),
+        (WRITTEN.replace("born", "born\nA: $40"), "must have no answer"),
+        (WRITTEN.replace("title: Grinder\n", ""), "a line 'title: ...'"),
     ],
 )
 def test_a_written_article_that_is_wrong_is_refused(tmp_path: Path, broken: str, why: str) -> None:
@@ -150,7 +187,7 @@ def test_a_written_article_that_is_wrong_is_refused(tmp_path: Path, broken: str,
 
 def test_all_written_articles_of_the_project_are_whole() -> None:
     data = Path(__file__).parent.parent.parent / "data" / "written"
-    for kind, articles in (("train", 400), ("dev", 50)):
+    for kind, articles in (("train", 1600), ("dev", 130)):
         read_in = read_written(data / kind)["data"]
         asked = [q for a in read_in for p in a["paragraphs"] for q in p["qas"]]
         assert len(read_in) > articles
@@ -219,6 +256,32 @@ class TestSentences:
                 assert not first.answers
             for begin, end in first.answers:
                 assert all(first.text[begin:end] not in other.text for other in others)
+
+    def test_an_answer_is_marked_as_words_of_their_own(self, tmp_path: Path) -> None:
+        context = (
+            "In 1940 Tom Süßmann & Fils came to the harbour town of Borin. They brought 40 men."
+        )
+        asked = [
+            {
+                "question": question,
+                "answers": [{"text": said, "answer_start": context.index(said, at)}],
+                "is_impossible": False,
+            }
+            for question, said, at in (
+                ("Who came?", "Süßmann & Fils", 0),
+                ("How many men?", "40", 50),
+            )
+        ]
+        path = tmp_path / "one.json"
+        paragraphs = [{"context": context, "qas": asked}]
+        path.write_text(json.dumps({"data": [{"title": "Borin", "paragraphs": paragraphs}]}))
+        marked = [
+            passage.text[begin:end]
+            for group in self.groups(path)
+            for passage in group.passages
+            for begin, end in passage.answers
+        ]
+        assert marked == ["Süßmann & Fils", "40"]
 
     def test_one_that_leans_is_shown_with_the_one_before_it(self, file: Path) -> None:
         shown = {passage.text for group in self.groups(file) for passage in group.passages}
