@@ -53,24 +53,7 @@ PENALTY = 3e-3
 apart served the other less: 7 instead of 5 of 600 off-topic questions were answered at 95 %."""
 KINDS = ("answerable", "off-topic", "unanswerable")
 Floats = npt.NDArray[np.float64]
-THRESHOLDS = (
-    0.01,
-    0.02,
-    0.03,
-    0.04,
-    0.05,
-    0.06,
-    0.07,
-    0.08,
-    0.09,
-    0.1,
-    0.15,
-    0.2,
-    0.3,
-    0.4,
-    0.5,
-    0.6,
-)
+THRESHOLDS = (0.01, 0.02, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,12 +153,15 @@ def test_a_question_is_asked_where_most_of_its_answers_stand(tmp_path: Path) -> 
     """A short one may recur before, or be part of a number."""
     rest = "The mill by the sea is of red stone, and its wheel turns all day long. " * 6
     article = f"Of 8,400 houses, 400 are new. {rest}\n\nThe fine is 400 francs. {rest}"
-    asked = "Q: what is the fine\nA: 400\nA: The fine is 400\n"
+    asked = (
+        "Q: what is the fine\nA: 400\nA: The fine is 400\nQ: how many are new\nA: 400 are\nA: 400\n"
+    )
     (tmp_path / "a.txt").write_text(f"title: Mill\n---\n{article}\n===\n{asked}")
     first, second = read_written(tmp_path)["data"][0]["paragraphs"]
-    assert not first["qas"]
-    (question,) = second["qas"]
+    (new,), (question,) = first["qas"], second["qas"]
     assert {answer["text"] for answer in question["answers"]} == {"400", "The fine is 400"}
+    at = first["context"].index("400 are")
+    assert {answer["answer_start"] for answer in new["answers"]} == {at}
 
 
 def test_the_shipped_weights_lie_between_two_stages(tmp_path: Path) -> None:
